@@ -1,0 +1,69 @@
+/**
+ * Structured log: one JSON object a line with `time`, `level`, `service`, `event` and fields; audit lines
+ * add `audit: true` and a gap-free `seq`. A last step replaces every known secret, whatever line it is on.
+ */
+import { pino } from 'pino';
+import { Scrubber } from './scrubber.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(event: string, fields?: Fields): void;
+  info(event: string, fields?: Fields): void;
+  warn(event: string, fields?: Fields): void;
+  error(event: string, fields?: Fields): void;
+  /** Writes an audit line, at every level setting; `seq` counts from 1 per process without gaps. */
+  audit(event: string, fields?: Fields): void;
+  /** Replaces this value with `[redacted]` in every later line of this logger and its children. */
+  protect(secret: string): void;
+  /** A logger that adds `fields` to each of its lines. */
+  child(fields: Fields): Logger;
+}
+
+export interface LoggerOptions {
+  /** The service's name, as on its container label. */
+  service: string;
+  level: LogLevel;
+  /** Where lines go; standard output when left out. */
+  destination?: { write(line: string): unknown };
+}
+
+/** An error in words, without its stack: what may stand in a log line or an answer. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  const text = error.message || code || error.name;
+  return error.cause === undefined ? text : `${text}: ${errorText(error.cause)}`;
+}
+
+export function createLogger({ service, level, destination }: LoggerOptions): Logger {
+  const scrubber = new Scrubber();
+  const out = destination ?? process.stdout;
+  const root = pino(
+    {
+      level,
+      base: { service },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: errorText },
+    },
+    { write: (line: string) => out.write(scrubber.scrub(line)) },
+  );
+  let seq = 0;
+  const wrap = (inner: typeof root): Logger => {
+    // Audit lines are records, not diagnostics: a level setting must not make gaps in them.
+    const auditor = inner.child({}, { level: 'info' });
+    return {
+      debug: (event, fields) => inner.debug({ event, ...fields }),
+      info: (event, fields) => inner.info({ event, ...fields }),
+      warn: (event, fields) => inner.warn({ event, ...fields }),
+      error: (event, fields) => inner.error({ event, ...fields }),
+      audit: (event, fields) => auditor.info({ event, audit: true, seq: ++seq, ...fields }),
+      protect: (secret) => scrubber.add(secret),
+      child: (fields) => wrap(inner.child(fields)),
+    };
+  };
+  return wrap(root);
+}

@@ -1,0 +1,104 @@
+/**
+ * The operations port: `/livez` this process works, `/readyz` a call would succeed now, `/startupz` 503 until
+ * ready once and then as `/livez`, `/metrics` in Prometheus text. Answers carry reasons, never secrets.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { errorText, type Logger } from './logger.ts';
+
+/** Why something is not well: a code for machines and a sentence for people. */
+export interface Reason {
+  /** snake_case, stable. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export interface OperationsOptions {
+  /** TCP port; 0 picks a free one. */
+  port: number;
+  /** Address to listen on; all interfaces when left out. */
+  host?: string;
+  /** Reasons why this process does not work; empty = live. */
+  live(): readonly Reason[];
+  /** Reasons why a call would fail now; empty = ready. */
+  ready(): readonly Reason[];
+  registry: Registry;
+  /** More routes, by exact path, without the query. */
+  routes?: Readonly<Record<string, Handler>>;
+  log: Logger;
+}
+
+export interface Operations {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+  });
+  response.end(text);
+}
+
+function sendHealth(response: ServerResponse, reasons: readonly Reason[]): void {
+  const ok = reasons.length === 0;
+  sendJson(response, ok ? 200 : 503, { status: ok ? 'ok' : 'unavailable', reasons });
+}
+
+export async function startOperations(options: OperationsOptions): Promise<Operations> {
+  const { live, ready, registry, log } = options;
+  let started = false;
+  const routes: Record<string, Handler> = {
+    '/livez': (_, response) => sendHealth(response, live()),
+    '/readyz': (_, response) => sendHealth(response, ready()),
+    '/startupz': (_, response) => {
+      const reasons = ready();
+      started ||= reasons.length === 0;
+      sendHealth(response, started ? live() : reasons);
+    },
+    '/metrics': async (_, response) => {
+      const text = await registry.metrics();
+      response.writeHead(200, { 'content-type': registry.contentType });
+      response.end(text);
+    },
+    ...options.routes,
+  };
+  const server = createServer(
+    { requestTimeout: 10_000, headersTimeout: 5_000 },
+    (request, response) => {
+      const handler = routes[(request.url ?? '/').split('?')[0] ?? '/'];
+      if (!handler) {
+        sendJson(response, 404, { status: 'not_found', paths: Object.keys(routes) });
+        return;
+      }
+      Promise.resolve()
+        .then(() => handler(request, response))
+        .catch((error: unknown) => {
+          log.error('operations_failed', { path: request.url, error: errorText(error) });
+          if (!response.headersSent) sendJson(response, 500, { status: 'error' });
+          else response.destroy();
+        });
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
