@@ -1,0 +1,151 @@
+/** The stack's config, read once: typed, checked key by key and across keys, every problem in one error. */
+import * as pulumi from '@pulumi/pulumi';
+import { command, defaulted, type Key, keys, type Raw, secretKeys } from './config/keys.ts';
+import { nearest } from './config/nearest.ts';
+
+/** Which Dremio stands behind the MCP URL: the demo, or the user's own. */
+export type Source =
+  | { readonly kind: 'demo'; readonly tokenLifeSeconds: number }
+  | {
+      readonly kind: 'own';
+      readonly url: URL;
+      readonly username: string;
+      readonly password: pulumi.Output<string>;
+      /** PEM text of the authority behind Dremio's certificate. */
+      readonly ca?: string;
+      /** An existing Docker network to reach Dremio on. */
+      readonly network?: string;
+    };
+
+export interface Config {
+  readonly stack: string;
+  readonly source: Source;
+  readonly mcpPort: number;
+  /** The bearer key of MCP clients; one is made when there is none. */
+  readonly mcpKey?: pulumi.Output<string>;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly serverMode: readonly string[];
+  readonly pollingIntervalSeconds: number;
+  readonly allowDml: boolean;
+  readonly dremioMcpRevision?: string;
+  readonly nodeImage: string;
+  readonly imagePlatform: string;
+  readonly logLevel: string;
+}
+
+/**
+ * Reads the config of the current stack.
+ * @throws pulumi.RunError, which prints without a stack trace, with every problem and the command that mends it.
+ */
+export function loadConfig(): Config {
+  const stack = pulumi.getStack();
+  const config = new pulumi.Config();
+  const problems: string[] = [];
+  if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(stack))
+    problems.push(
+      `The stack is named "${stack}"; container names need small letters, digits and hyphens, at most 40.`,
+    );
+  if (stack === 'prod')
+    problems.push(
+      'The stack "prod" needs the Swarm platform, which this version does not have. Use the stack "dev".',
+    );
+  problems.push(...unknownKeys(config.name));
+  const raw = readKeys(config, problems);
+  const source = readSource(raw, config, problems);
+  const settled = problems.length === 0 && source ? { ...raw, source } : undefined;
+  if (!settled)
+    throw new pulumi.RunError(
+      `The config of stack "${stack}" has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n` +
+        problems.map((problem) => `  - ${problem}`).join('\n'),
+    );
+  return Object.freeze({
+    stack,
+    source: settled.source,
+    mcpPort: settled.mcpPort,
+    ...(settled.mcpKey === undefined ? {} : { mcpKey: pulumi.secret(settled.mcpKey) }),
+    allowedHosts: settled.allowedHosts ?? [],
+    allowedOrigins: settled.allowedOrigins ?? [],
+    serverMode: settled.serverMode,
+    pollingIntervalSeconds: settled.pollingInterval,
+    allowDml: settled.allowDml,
+    ...(settled.dremioMcpRevision === undefined
+      ? {}
+      : { dremioMcpRevision: settled.dremioMcpRevision }),
+    nodeImage: settled.nodeImage,
+    imagePlatform: settled.imagePlatform,
+    logLevel: settled.logLevel,
+  });
+}
+
+/** Keys of our namespace that are not ours, with the name that was probably meant. */
+function unknownKeys(project: string): string[] {
+  const known = Object.keys(keys);
+  return Object.keys(pulumi.runtime.allConfig())
+    .filter((full) => full.startsWith(`${project}:`))
+    .map((full) => full.slice(project.length + 1))
+    .filter((key) => !known.includes(key))
+    .map((key) => {
+      const meant = nearest(key, known);
+      return (
+        `"${key}" is not a config key${meant ? `; did you mean "${meant}"?` : `; the keys are ${known.join(', ')}.`}` +
+        ` Remove it: npm run up -- --unset ${key}`
+      );
+    });
+}
+
+/** Values by key; where one is wrong or missing a problem is added, so the caller must look at those first. */
+function readKeys(config: pulumi.Config, problems: string[]): Raw {
+  const raw: Record<string, unknown> = {};
+  for (const key of Object.keys(keys) as Key[]) {
+    const text = config.get(key);
+    if (text === undefined || text === '') {
+      if (defaulted.has(key))
+        problems.push(
+          `"${key}" is not set; expected ${keys[key].allowed}. Set it: ${command(key)}`,
+        );
+      continue;
+    }
+    const value = keys[key].parse(text);
+    if (value !== undefined) raw[key] = value;
+    else {
+      const shown = secretKeys.has(key) ? 'has a value that is not allowed' : `is "${text}"`;
+      problems.push(`"${key}" ${shown}; expected ${keys[key].allowed}. Set it: ${command(key)}`);
+    }
+  }
+  return raw as Raw;
+}
+
+function readSource(raw: Raw, config: pulumi.Config, problems: string[]): Source | undefined {
+  const ownKeys = (
+    ['dremioUrl', 'dremioUsername', 'dremioPassword', 'dremioCa', 'dremioNetwork'] as const
+  ).filter((key) => config.get(key));
+  if (raw.demo) {
+    for (const key of ownKeys)
+      problems.push(
+        `"demo" is true and "${key}" is set; a stack has the demo or your own Dremio, not both. ` +
+          `Keep one: npm run up -- --set demo=false, or npm run up -- --unset ${key}`,
+      );
+    return { kind: 'demo', tokenLifeSeconds: raw.demoTokenLife };
+  }
+  if (ownKeys.length === 0) {
+    problems.push(
+      'No Dremio is named. For the demo: npm run up -- --set demo=true. For your own: ' +
+        'npm run up -- --set dremioUrl=… --set dremioUsername=… --set-secret dremioPassword',
+    );
+    return undefined;
+  }
+  for (const key of ['dremioUrl', 'dremioUsername', 'dremioPassword'] as const)
+    if (!config.get(key))
+      problems.push(`"${key}" is not set; your own Dremio needs it. Set it: ${command(key)}`);
+  const { dremioUrl: url, dremioUsername: username, dremioPassword: password } = raw;
+  if (!url || !username || !password) return undefined;
+  return {
+    kind: 'own',
+    url,
+    username,
+    password: pulumi.secret(password),
+    ...(raw.dremioCa === undefined ? {} : { ca: raw.dremioCa }),
+    ...(raw.dremioNetwork === undefined ? {} : { network: raw.dremioNetwork }),
+  };
+}

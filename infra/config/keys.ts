@@ -1,0 +1,70 @@
+import {
+  certificate,
+  flag,
+  httpUrl,
+  type Kind,
+  listOf,
+  matching,
+  number,
+  oneOf,
+} from './values.ts';
+
+/** Every config key of a stack; defaults and descriptions stand in Pulumi.yaml. */
+export const keys = {
+  demo: flag,
+  demoTokenLife: number({ min: 5, max: 315_360_000, unit: 'seconds', whole: true }),
+  dremioUrl: httpUrl,
+  dremioUsername: matching(/^[^":\r\n]+$/, 'a Dremio user name', 'analyst'),
+  dremioPassword: matching(/^[^\r\n]+$/, 'a password of one line', ''),
+  dremioCa: certificate,
+  dremioNetwork: matching(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'the name of a Docker network', 'dremio'),
+  mcpPort: number({ min: 1, max: 65_535, whole: true }),
+  mcpKey: matching(/^[A-Za-z0-9\-._~+/]{32,}$/, '32 or more letters, digits and -._~+/', ''),
+  allowedHosts: listOf(matching(/^[A-Za-z0-9.-]+$/, 'a host name without port', 'mcp.example')),
+  allowedOrigins: listOf(
+    matching(/^https?:\/\/[A-Za-z0-9.-]+(:\d+)?$/, 'a web origin', 'https://app.example'),
+  ),
+  serverMode: listOf(oneOf('FOR_DATA_PATTERNS', 'FOR_SELF')),
+  pollingInterval: number({ min: 0.1, max: 60, unit: 'seconds' }),
+  allowDml: flag,
+  dremioMcpRevision: matching(/^[0-9a-f]{40}$/, 'a full git revision, 40 hex digits', 'e6c9cd…'),
+  nodeImage: matching(
+    /^[\w.\-/:@]+$/,
+    'an image reference',
+    'docker.io/library/node:24-bookworm-slim',
+  ),
+  imagePlatform: oneOf('linux/amd64', 'linux/arm64'),
+  logLevel: oneOf('debug', 'info', 'warn', 'error'),
+} as const satisfies Record<string, Kind<unknown>>;
+
+export type Key = keyof typeof keys;
+
+/** Keys that always have a value, because Pulumi.yaml declares a default for them. */
+const withDefault = [
+  'demo',
+  'demoTokenLife',
+  'mcpPort',
+  'serverMode',
+  'pollingInterval',
+  'allowDml',
+  'nodeImage',
+  'imagePlatform',
+  'logLevel',
+] as const satisfies readonly Key[];
+export const defaulted: ReadonlySet<Key> = new Set(withDefault);
+
+type Value<K extends Key> = NonNullable<ReturnType<(typeof keys)[K]['parse']>>;
+/** Parsed values by key. */
+export type Raw = { readonly [K in (typeof withDefault)[number]]: Value<K> } & {
+  readonly [K in Key]?: Value<K>;
+};
+
+/** Keys whose values must be encrypted in the stack's config. */
+export const secretKeys: ReadonlySet<string> = new Set<Key>(['dremioPassword', 'mcpKey']);
+
+/** The command that sets a key, for error messages. */
+export function command(key: Key): string {
+  return secretKeys.has(key)
+    ? `npm run up -- --set-secret ${key}`
+    : `npm run up -- --set ${key}=${keys[key].example}`;
+}

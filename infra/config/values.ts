@@ -1,0 +1,80 @@
+/** How the text of a config value becomes a value. Each parser returns `undefined` for what is not allowed. */
+
+export interface Kind<T> {
+  /** What is allowed, in words that fit behind "expected". */
+  readonly allowed: string;
+  /** An example for the command that sets it. */
+  readonly example: string;
+  parse(text: string): T | undefined;
+}
+
+export const flag: Kind<boolean> = {
+  allowed: 'true or false',
+  example: 'true',
+  parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+};
+
+export const number = (options: {
+  min: number;
+  max: number;
+  unit?: string;
+  whole?: boolean;
+}): Kind<number> => ({
+  allowed:
+    `a ${options.whole ? 'whole ' : ''}number from ${options.min} to ${options.max}` +
+    (options.unit ? ` (${options.unit})` : ''),
+  example: String(options.min),
+  parse: (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    const fits = value >= options.min && value <= options.max;
+    return fits && (!options.whole || Number.isInteger(value)) ? value : undefined;
+  },
+});
+
+export const matching = (pattern: RegExp, allowed: string, example: string): Kind<string> => ({
+  allowed,
+  example,
+  parse: (text) => (pattern.test(text) ? text : undefined),
+});
+
+export const oneOf = <const C extends readonly [string, ...string[]]>(
+  ...choices: C
+): Kind<C[number]> => ({
+  allowed: `one of ${choices.join(', ')}`,
+  example: choices[0],
+  parse: (text) => choices.find((choice) => choice === text),
+});
+
+/** A list separated by commas, each word of one kind. */
+export const listOf = (word: Kind<string>): Kind<readonly string[]> => ({
+  allowed: `${word.allowed}, several separated by commas`,
+  example: word.example,
+  parse: (text) => {
+    const words = text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '');
+    return words.every((part) => word.parse(part) !== undefined) ? words : undefined;
+  },
+});
+
+export const httpUrl: Kind<URL> = {
+  allowed: 'an http or https URL without user, password, path or query',
+  example: 'http://dremio.example:9047',
+  parse: (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (!url || !['http:', 'https:'].includes(url.protocol)) return undefined;
+    const plain =
+      !url.username && !url.password && !url.search && !url.hash && url.pathname === '/';
+    return plain ? url : undefined;
+  },
+};
+
+export const certificate: Kind<string> = {
+  allowed: 'certificates as PEM text',
+  example: '@ca.pem',
+  parse: (text) =>
+    /^-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/.test(text.trim())
+      ? `${text.trim()}\n`
+      : undefined,
+};

@@ -1,0 +1,131 @@
+import * as pulumi from '@pulumi/pulumi';
+import type { Config } from './config.ts';
+import { buildImage } from './images.ts';
+import type { Handle, Network, Platform } from './platform/platform.ts';
+
+/** How to reach the Dremio behind the MCP URL, as seen from the containers. */
+export interface DremioAddress {
+  readonly url: string;
+  readonly username: string;
+  readonly password: pulumi.Output<string>;
+  /** PEM text of the authority behind its certificate. */
+  readonly ca?: string;
+  /** Its name resolves to the machine that the containers run on. */
+  readonly onHost: boolean;
+  /** What must be ready before anyone logs in. */
+  readonly after: readonly Handle[];
+}
+
+export interface DremioMcpArgs {
+  readonly config: Config;
+  readonly platform: Platform;
+  readonly dremio: DremioAddress;
+  /** Without a way out; the two services find each other on it. */
+  readonly internal: Network;
+  /** Where the MCP port is published. */
+  readonly edge: Network;
+  /** How the services reach a Dremio outside the stack; none for the demo. */
+  readonly egress: readonly Network[];
+  /** Bearer keys of MCP clients, by name. */
+  readonly keys: pulumi.Output<Record<string, string>>;
+  /** Signs session ids. */
+  readonly sessionSecret: pulumi.Output<string>;
+}
+
+const GROUP = 10000;
+const REFRESHER = { uid: 10001, gid: GROUP };
+const PROXY = { uid: 10002, gid: GROUP };
+const TOKEN_FOLDER = '/var/lib/lakehouse/token';
+
+/**
+ * Dremio behind MCP: a refresher that keeps a login token fresh in a shared file, and a proxy that serves the
+ * official Dremio MCP server and adds the token to its requests.
+ */
+export class DremioMcp extends pulumi.ComponentResource {
+  readonly refresher: Handle;
+  readonly proxy: Handle;
+
+  constructor(name: string, args: DremioMcpArgs, options?: pulumi.ComponentResourceOptions) {
+    super('lakehouse:index:DremioMcp', name, {}, options);
+    const { config, platform, dremio } = args;
+    const token = platform.memoryVolume(
+      'token',
+      // The set-group-id bit gives new files the group that the proxy is in.
+      { sizeKiB: 64, uid: REFRESHER.uid, gid: GROUP, mode: 0o2750 },
+      this,
+    );
+    const ca = dremio.ca === undefined ? {} : { 'dremio-ca.pem': pulumi.output(dremio.ca) };
+    const shared = {
+      DREMIO_URL: dremio.url,
+      LOG_LEVEL: config.logLevel,
+      TOKEN_FILE: `${TOKEN_FOLDER}/token.json`,
+      ...(dremio.ca === undefined ? {} : { DREMIO_CA_FILE: '/run/secrets/dremio-ca.pem' }),
+    };
+    this.refresher = platform.service(
+      {
+        component: 'refresher',
+        image: buildImage('refresher', config, this),
+        user: REFRESHER,
+        environment: {
+          ...shared,
+          DREMIO_USERNAME: dremio.username,
+          DREMIO_PASSWORD_FILE: '/run/secrets/dremio-password',
+        },
+        secrets: { 'dremio-password': dremio.password, ...ca },
+        mounts: [{ volume: token, path: TOKEN_FOLDER, readOnly: false }],
+        networks: [args.internal, ...args.egress],
+        ports: [],
+        memoryMiB: 160,
+        cpus: 0.5,
+        processes: 64,
+        temporaryMiB: 8,
+        stopGraceSeconds: 10,
+        startSeconds: 120,
+        reachesHost: dremio.onHost,
+        after: dremio.after,
+      },
+      this,
+    );
+    this.proxy = platform.service(
+      {
+        component: 'proxy',
+        image: buildImage('proxy', config, this, {
+          ...(config.dremioMcpRevision === undefined
+            ? {}
+            : { DREMIO_MCP_REVISION: config.dremioMcpRevision }),
+        }),
+        user: PROXY,
+        environment: {
+          ...shared,
+          REFRESHER_URL: 'http://refresher:9090',
+          MCP_KEYS_FILE: '/run/secrets/mcp-keys.json',
+          SESSION_SECRET_FILE: '/run/secrets/session-secret',
+          SERVER_MODE: config.serverMode.join(','),
+          POLLING_INTERVAL: String(config.pollingIntervalSeconds),
+          ALLOW_DML: String(config.allowDml),
+          ALLOWED_HOSTS: config.allowedHosts.join(','),
+          ALLOWED_ORIGINS: config.allowedOrigins.join(','),
+        },
+        secrets: {
+          'mcp-keys.json': args.keys.apply((keys) => JSON.stringify(keys)),
+          'session-secret': args.sessionSecret,
+          ...ca,
+        },
+        mounts: [{ volume: token, path: TOKEN_FOLDER, readOnly: true }],
+        networks: [args.internal, args.edge, ...args.egress],
+        // On loopback only: who may use this machine may knock, and still needs a key.
+        ports: [{ inside: 8080, outside: config.mcpPort, address: '127.0.0.1' }],
+        memoryMiB: 640,
+        cpus: 2,
+        processes: 512,
+        temporaryMiB: 64,
+        stopGraceSeconds: 35,
+        startSeconds: 180,
+        reachesHost: dremio.onHost,
+        after: [this.refresher],
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

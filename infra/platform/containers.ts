@@ -1,0 +1,135 @@
+/** The platform for one machine: plain containers on its Docker engine. */
+import * as docker from '@pulumi/docker';
+import type * as pulumi from '@pulumi/pulumi';
+import { CONFINEMENT, LOGGING, limits, temporaryFolder } from './hardening.ts';
+import {
+  HOST_NAME,
+  type MemoryVolumeSpec,
+  type Platform,
+  type ServiceSpec,
+  type Volume,
+} from './platform.ts';
+import { secretFiles } from './secret-files.ts';
+
+export class PlainContainers implements Platform {
+  readonly #stack: string;
+
+  constructor(stack: string) {
+    this.#stack = stack;
+  }
+
+  network(name: string, { internal }: { internal: boolean }, parent: pulumi.Resource) {
+    const resource = new docker.Network(
+      name,
+      { name: this.#name(name), driver: 'bridge', internal, labels: this.#labels(name) },
+      { parent },
+    );
+    return { resource, name: resource.name };
+  }
+
+  existingNetwork(name: string, parent: pulumi.Resource) {
+    return { resource: parent, name };
+  }
+
+  memoryVolume(name: string, spec: MemoryVolumeSpec, parent: pulumi.Resource): Volume {
+    const options = [
+      `size=${spec.sizeKiB}k`,
+      `uid=${spec.uid}`,
+      `gid=${spec.gid}`,
+      `mode=${spec.mode.toString(8)}`,
+    ];
+    const resource = new docker.Volume(
+      `${name}-volume`,
+      {
+        name: this.#name(name),
+        driver: 'local',
+        driverOpts: { type: 'tmpfs', device: 'tmpfs', o: options.join(',') },
+        labels: this.#labels(name),
+      },
+      { parent },
+    );
+    return { resource, name: resource.name };
+  }
+
+  service(spec: ServiceSpec, parent: pulumi.Resource) {
+    const secrets = secretFiles({
+      component: spec.component,
+      containerName: this.#name(`${spec.component}-secrets`),
+      volumeName: this.#name(`${spec.component}-secrets`),
+      image: spec.image,
+      user: spec.user,
+      files: spec.secrets,
+      labels: this.#labels(`${spec.component}-secrets`),
+      parent,
+    });
+    const resource = new docker.Container(
+      spec.component,
+      {
+        name: this.#name(spec.component),
+        image: spec.image,
+        user: `${spec.user.uid}:${spec.user.gid}`,
+        envs: Object.entries(spec.environment).map(([variable, value]) => `${variable}=${value}`),
+        ...CONFINEMENT,
+        ...LOGGING,
+        init: true,
+        restart: 'unless-stopped',
+        memory: spec.memoryMiB,
+        // Left out, the provider would replace the container at every update.
+        memorySwap: spec.memoryMiB,
+        cpus: String(spec.cpus),
+        ulimits: limits(spec.processes),
+        tmpfs: temporaryFolder(spec.temporaryMiB),
+        volumes: [
+          ...secrets.volumes,
+          ...spec.mounts.map(({ volume, path, readOnly }) => ({
+            volumeName: volume.name,
+            containerPath: path,
+            readOnly,
+          })),
+        ],
+        networksAdvanced: spec.networks.map(({ name }) => ({ name, aliases: [spec.component] })),
+        ports: spec.ports.map(({ inside, outside, address }) => ({
+          internal: inside,
+          external: outside,
+          ip: address,
+          protocol: 'tcp',
+        })),
+        hosts: spec.reachesHost ? [{ host: HOST_NAME, ip: 'host-gateway' }] : [],
+        labels: [...this.#labels(spec.component), ...secrets.labels],
+        healthcheck: {
+          tests: ['CMD', 'node', '/app/images/kit/src/probe.js', 'readyz'],
+          interval: '10s',
+          timeout: '5s',
+          retries: 3,
+          startPeriod: '30s',
+        },
+        mustRun: true,
+        wait: true,
+        waitTimeout: spec.startSeconds,
+        stopTimeout: spec.stopGraceSeconds,
+        destroyGraceSeconds: spec.stopGraceSeconds,
+      },
+      {
+        parent,
+        dependsOn: spec.after.map(({ resource: before }) => before),
+        // The name and the published port can belong to one container at a time.
+        deleteBeforeReplace: true,
+        // Some inputs, the health check among them, are otherwise recorded but not applied; and a container
+        // that never became healthy would count as done.
+        replaceOnChanges: ['*'],
+      },
+    );
+    return { resource };
+  }
+
+  #name(name: string): string {
+    return `lakehouse-${this.#stack}-${name}`;
+  }
+
+  #labels(component: string) {
+    return [
+      { label: 'lakehouse.stack', value: this.#stack },
+      { label: 'lakehouse.component', value: component },
+    ];
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The one seam between environments: the program says what a service *is*, a platform says how it runs.
+ * Every service gets the platform's hardening without asking for it.
+ */
+import type * as pulumi from '@pulumi/pulumi';
+
+/** Something other resources can be attached to, and wait for. */
+export interface Handle {
+  readonly resource: pulumi.Resource;
+}
+
+export interface Network extends Handle {
+  /** Name on the engine. */
+  readonly name: pulumi.Input<string>;
+}
+
+export interface Volume extends Handle {
+  /** Name on the engine. */
+  readonly name: pulumi.Input<string>;
+}
+
+/** A folder that lives in memory only, shared by the services that mount it. */
+export interface MemoryVolumeSpec {
+  readonly sizeKiB: number;
+  /** Numeric owner and group of its root, and its octal mode, for example 0o2750. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+/** A service's user; numbers, never names. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface PublishedPort {
+  /** TCP port inside the container. */
+  readonly inside: number;
+  /** TCP port on the machine. */
+  readonly outside: number;
+  /** Address of the machine that it listens on. */
+  readonly address: string;
+}
+
+export interface ServiceSpec {
+  /** Short name: of the container, of its network alias, of its component label. */
+  readonly component: string;
+  /** Image by content (`sha256:…` or a digest). */
+  readonly image: pulumi.Input<string>;
+  readonly user: User;
+  /** Plain settings. Nothing secret: environment is readable by everyone who reaches the engine. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Secrets by file name under /run/secrets, readable by the service's user alone. */
+  readonly secrets: Readonly<Record<string, pulumi.Output<string>>>;
+  readonly mounts: readonly { volume: Volume; path: string; readOnly: boolean }[];
+  /** Networks; on each the service answers to its component name. */
+  readonly networks: readonly Network[];
+  readonly ports: readonly PublishedPort[];
+  /** Limit; swap is limited to the same, so none is used. */
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  /** Most processes and threads. */
+  readonly processes: number;
+  /** Size of the writable /tmp, in memory. */
+  readonly temporaryMiB: number;
+  /** Longest time the service needs to stop in order. */
+  readonly stopGraceSeconds: number;
+  /** Longest time until it is ready for the first time. */
+  readonly startSeconds: number;
+  /** Reaches the machine itself under the name `host.docker.internal`. */
+  readonly reachesHost: boolean;
+  /** Services that must be ready before this one starts. */
+  readonly after: readonly Handle[];
+}
+
+export interface Platform {
+  /** A network of this stack; an internal one has no way out. */
+  network(name: string, options: { internal: boolean }, parent: pulumi.Resource): Network;
+  /** A network that someone else made. */
+  existingNetwork(name: string, parent: pulumi.Resource): Network;
+  memoryVolume(name: string, spec: MemoryVolumeSpec, parent: pulumi.Resource): Volume;
+  service(spec: ServiceSpec, parent: pulumi.Resource): Handle;
+}
+
+/** Name under which a container reaches the machine that it runs on. */
+export const HOST_NAME = 'host.docker.internal';

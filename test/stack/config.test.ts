@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { recordProgram } from '../helpers/pulumi-program.ts';
+
+/** The message a user sees when the program refuses a config. */
+async function refusal(options: Parameters<typeof recordProgram>[0]): Promise<string> {
+  const error = await recordProgram(options).then(
+    () => assert.fail('the program accepted the config'),
+    (problem: Error) => problem,
+  );
+  return error.message;
+}
+
+describe('the config of a stack', { concurrency: 2 }, () => {
+  it('is refused with every problem at once, each with the command that mends it', async () => {
+    const message = await refusal({
+      config: { demo: 'true', dremioUrl: 'ftp://x', mcpPrt: '3', mcpPort: '70000' },
+    });
+    assert.match(message, /has 4 problems/);
+    assert.match(message, /"mcpPrt" is not a config key; did you mean "mcpPort"\?.*--unset mcpPrt/);
+    assert.match(message, /"dremioUrl" is "ftp:\/\/x"; expected an http or https URL/);
+    assert.match(message, /"mcpPort" is "70000"; expected a whole number from 1 to 65535/);
+    assert.match(message, /"demo" is true and "dremioUrl" is set.*--set demo=false/);
+    assert.doesNotMatch(message, /\n\s+at /, 'no stack trace');
+  });
+
+  it('asks for a Dremio when none is named', async () => {
+    assert.match(
+      await refusal({}),
+      /No Dremio is named\. For the demo: npm run up -- --set demo=true/,
+    );
+  });
+
+  it('names each missing part of one’s own Dremio', async () => {
+    const message = await refusal({ config: { dremioUrl: 'http://dremio.example:9047' } });
+    assert.match(message, /"dremioUsername" is not set/);
+    assert.match(message, /"dremioPassword" is not set.*--set-secret dremioPassword/);
+  });
+
+  it('never shows the value of a secret that it refuses', async () => {
+    const message = await refusal({ config: { demo: 'true' }, secrets: { mcpKey: 'short-key' } });
+    assert.match(message, /"mcpKey" has a value that is not allowed; expected 32 or more/);
+    assert.doesNotMatch(message, /short-key/);
+  });
+
+  it('refuses the stack prod, whose platform is not there', async () => {
+    assert.match(
+      await refusal({ stack: 'prod', config: { demo: 'true' } }),
+      /"prod" needs the Swarm platform/,
+    );
+  });
+
+  it('refuses a stack name that containers cannot have', async () => {
+    assert.match(await refusal({ stack: 'My_Stack', config: { demo: 'true' } }), /small letters/);
+  });
+});
