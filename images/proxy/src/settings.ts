@@ -1,0 +1,143 @@
+/** Settings of the proxy. The README's table is this file in words; defaults live here. */
+import { commonSettings } from '../../kit/src/service.ts';
+import { setting, type Values } from '../../kit/src/settings.ts';
+import { TOKEN_FILE } from '../../kit/src/token-file.ts';
+
+const MIB = 1024 * 1024;
+
+export const proxySettings = {
+  ...commonSettings,
+  port: setting.integer({
+    variable: 'PORT',
+    doc: 'TCP port of the MCP endpoint, which is served at /mcp',
+    min: 0,
+    max: 65535,
+    fallback: '8080',
+  }),
+  keysFile: setting.path({
+    variable: 'MCP_KEYS_FILE',
+    doc: 'file with the bearer keys of the MCP endpoint: a JSON object from name to key, or to a list of keys that are all valid; read again when it changes',
+    fallback: '/run/secrets/mcp-keys',
+  }),
+  sessionSecretFile: setting.path({
+    variable: 'SESSION_SECRET_FILE',
+    doc: 'file with the secret that signs session ids, at least 32 characters, the same for every replica; without it one is made at start and sessions end with the process',
+    optional: true,
+  }),
+  sessionLife: setting.integer({
+    variable: 'SESSION_LIFE',
+    doc: 'how long a session id is valid after it was given out',
+    min: 60,
+    max: 31_536_000,
+    unit: 'seconds',
+    fallback: '604800',
+  }),
+  allowedHosts: setting.list({
+    variable: 'ALLOWED_HOSTS',
+    doc: 'values of the Host header that are served besides localhost, 127.0.0.1 and [::1]; a name without a port allows every port',
+    fallback: 'localhost',
+  }),
+  allowedOrigins: setting.list({
+    variable: 'ALLOWED_ORIGINS',
+    doc: 'values of the Origin header that are served besides http on the loopback hosts',
+    optional: true,
+  }),
+  dremioUrl: setting.url({
+    variable: 'DREMIO_URL',
+    doc: 'where Dremio is, for example https://dremio.example:9047',
+  }),
+  dremioCaFile: setting.path({
+    variable: 'DREMIO_CA_FILE',
+    doc: 'PEM file of the certificate authority that Dremio’s certificate must come from, instead of the public ones',
+    optional: true,
+  }),
+  tokenFile: setting.path({
+    variable: 'TOKEN_FILE',
+    doc: 'the file in which the refresher keeps the Dremio login token',
+    fallback: TOKEN_FILE,
+  }),
+  refresherUrl: setting.url({
+    variable: 'REFRESHER_URL',
+    doc: 'operations address of the refresher, told when Dremio refuses a token, for example http://refresher:9090',
+    optional: true,
+  }),
+  callTimeout: setting.integer({
+    variable: 'CALL_TIMEOUT',
+    doc: 'how long one MCP request may take',
+    min: 1,
+    max: 3600,
+    unit: 'seconds',
+    fallback: '120',
+  }),
+  tokenWait: setting.integer({
+    variable: 'TOKEN_WAIT',
+    doc: 'how long a request to Dremio waits for a valid token before it fails',
+    min: 0,
+    max: 60,
+    unit: 'seconds',
+    fallback: '10',
+  }),
+  resultLimit: setting.integer({
+    variable: 'RESULT_LIMIT',
+    doc: 'largest result that one query may fetch from Dremio, all pages together; also the limit of any other answer of Dremio',
+    min: 1024,
+    max: 256 * MIB,
+    unit: 'bytes',
+    fallback: String(8 * MIB),
+  }),
+  messageLimit: setting.integer({
+    variable: 'MESSAGE_LIMIT',
+    doc: 'largest message taken from the MCP server',
+    min: 1024,
+    max: 256 * MIB,
+    unit: 'bytes',
+    fallback: String(32 * MIB),
+  }),
+  bodyLimit: setting.integer({
+    variable: 'BODY_LIMIT',
+    doc: 'largest request body taken from a client',
+    min: 1024,
+    max: 64 * MIB,
+    unit: 'bytes',
+    fallback: String(4 * MIB),
+  }),
+  drainTimeout: setting.integer({
+    variable: 'DRAIN_TIMEOUT',
+    doc: 'how long calls in flight may take to finish when the proxy is stopped',
+    min: 0,
+    max: 600,
+    unit: 'seconds',
+    fallback: '25',
+  }),
+  childCommand: setting.path({
+    variable: 'CHILD_COMMAND',
+    doc: 'the executable of the official Dremio MCP server',
+    fallback: '/opt/dremio-mcp/bin/dremio-mcp-server',
+  }),
+  childFolder: setting.path({
+    variable: 'CHILD_FOLDER',
+    doc: 'folder, on a tmpfs, in which each child gets a private folder for its configuration',
+    fallback: '/tmp',
+  }),
+  serverMode: setting.oneOf({
+    variable: 'SERVER_MODE',
+    doc: 'which tools the MCP server offers: those for data, or those and the ones about the cluster itself',
+    choices: ['FOR_DATA_PATTERNS', 'FOR_SELF'],
+    fallback: 'FOR_DATA_PATTERNS',
+  }),
+  pollingInterval: setting.number({
+    variable: 'POLLING_INTERVAL',
+    doc: 'time between two looks at a running query',
+    min: 0.05,
+    max: 60,
+    unit: 'seconds',
+    fallback: '1',
+  }),
+  allowDml: setting.flag({
+    variable: 'ALLOW_DML',
+    doc: 'lets RunSqlQuery change data',
+    fallback: 'false',
+  }),
+} as const;
+
+export type ProxySettings = Values<typeof proxySettings>;
