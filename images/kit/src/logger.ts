@@ -16,8 +16,11 @@ export interface Logger {
   error(event: string, fields?: Fields): void;
   /** Writes an audit line, at every level setting; `seq` counts from 1 per process without gaps. */
   audit(event: string, fields?: Fields): void;
-  /** Replaces this value with `[redacted]` in every later line of this logger and its children. */
-  protect(secret: string): void;
+  /**
+   * Replaces this value with `[redacted]` in every later line of this logger and its children, until the
+   * function that comes back is called: for secrets that are replaced again and again.
+   */
+  protect(secret: string): () => void;
   /** A logger that adds `fields` to each of its lines. */
   child(fields: Fields): Logger;
 }

@@ -1,0 +1,58 @@
+/** The refresher's settings; the README documents them from here. */
+import { commonSettings } from '../../kit/src/service.ts';
+import { type Setting, setting } from '../../kit/src/settings.ts';
+import { TOKEN_FILE } from '../../kit/src/token-file.ts';
+
+const plainUrl = setting.url({
+  variable: 'DREMIO_URL',
+  doc: 'address of Dremio, as typed into a browser; a path is put before /apiv2',
+});
+
+/** A query or fragment means that the address of a page was copied, not that of the server. */
+const dremioUrl: Setting<URL> = {
+  ...plainUrl,
+  allowed: 'an http or https URL without user name, password, query and fragment',
+  parse: (text) => {
+    const url = plainUrl.parse(text);
+    return url && !url.search && !url.hash ? url : undefined;
+  },
+};
+
+export const refresherSettings = {
+  ...commonSettings,
+  dremioUrl,
+  dremioUsername: setting.text({
+    variable: 'DREMIO_USERNAME',
+    doc: 'user that logs in to Dremio',
+  }),
+  dremioPasswordFile: setting.path({
+    variable: 'DREMIO_PASSWORD_FILE',
+    doc: "file with that user's password; read again at every tick, so a change is taken up",
+  }),
+  dremioCaFile: setting.path({
+    variable: 'DREMIO_CA_FILE',
+    doc: 'PEM file of the CA certificates trusted for DREMIO_URL, instead of those Node trusts',
+    optional: true,
+  }),
+  tokenFile: setting.path({
+    variable: 'TOKEN_FILE',
+    doc: 'where the token is written; its folder must be writable',
+    fallback: TOKEN_FILE,
+  }),
+  checkInterval: setting.integer({
+    variable: 'CHECK_INTERVAL',
+    doc: 'longest pause between two checks of files and token; shorter for short token lives',
+    min: 5,
+    max: 3600,
+    unit: 'seconds',
+    fallback: '300',
+  }),
+  refreshMargin: setting.integer({
+    variable: 'REFRESH_MARGIN',
+    doc: "how long before its end a token is replaced, at most 20 % of the token's life",
+    min: 1,
+    max: 31_536_000,
+    unit: 'seconds',
+    fallback: '21600',
+  }),
+} as const;

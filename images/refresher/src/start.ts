@@ -1,0 +1,130 @@
+/** Puts the refresher together: files, Dremio, loop and operations port. */
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../../kit/src/clock.ts';
+import { errorText, type Logger } from '../../kit/src/logger.ts';
+import { createRegistry } from '../../kit/src/metrics.ts';
+import { sendJson, startOperations } from '../../kit/src/operations.ts';
+import type { Running } from '../../kit/src/service.ts';
+import type { Values } from '../../kit/src/settings.ts';
+import { createFingerprint, credentialFiles } from './credentials.ts';
+import { connectDremio } from './dremio.ts';
+import { createMetrics } from './metrics.ts';
+import { readyReasons, statusOf } from './readiness.ts';
+import { Refresher } from './refresher.ts';
+import type { Policy } from './schedule.ts';
+import type { refresherSettings } from './settings.ts';
+import { createTokenStore } from './token-store.ts';
+
+/** How long a stop waits for the loop; the file is whole at every moment, so cutting it off is safe. */
+const STOP_MS = 1000;
+
+export interface RefresherService extends Running {
+  readonly operationsPort: number;
+  readonly refresher: Refresher;
+}
+
+/**
+ * Starts the refresher.
+ * @throws Error with everything that is wrong with its files, one line for each
+ */
+export async function startRefresher({
+  settings,
+  log,
+  version,
+  clock = systemClock,
+  random = Math.random,
+}: {
+  settings: Values<typeof refresherSettings>;
+  log: Logger;
+  version: string;
+  clock?: typeof systemClock;
+  random?: () => number;
+}): Promise<RefresherService> {
+  const policy: Policy = {
+    checkIntervalMs: settings.checkInterval * 1000,
+    refreshMarginMs: settings.refreshMargin * 1000,
+  };
+  const credentials = credentialFiles(settings.dremioUsername, settings.dremioPasswordFile);
+  const store = createTokenStore(settings.tokenFile);
+  const ca = await checkFiles([
+    () => readCa(settings.dremioCaFile),
+    () => credentials.read().then(() => undefined),
+    () => store.prepare().then(() => undefined),
+  ]);
+
+  const registry = createRegistry({ service: 'refresher', version });
+  const refresher = new Refresher({
+    policy,
+    dremio: connectDremio({ url: settings.dremioUrl, ca, clock }),
+    store,
+    credentials,
+    fingerprint: createFingerprint(),
+    clock,
+    random,
+    monotonic: () => performance.now(),
+    log,
+    metrics: (state) => createMetrics(registry, state, clock.now),
+  });
+  const operations = await startOperations({
+    port: settings.operationsPort,
+    live: () => refresher.live(),
+    ready: () => readyReasons(refresher.state, clock.now(), policy),
+    registry,
+    routes: {
+      '/probe': (request, response) => {
+        request.resume();
+        if (request.method !== 'POST') {
+          response.setHeader('allow', 'POST');
+          sendJson(response, 405, { status: 'method_not_allowed', allowed: ['POST'] });
+          return;
+        }
+        refresher.hint();
+        sendJson(response, 202, { status: 'accepted' });
+      },
+      '/status': (_, response) =>
+        sendJson(response, 200, statusOf(refresher.state, clock.now(), policy)),
+    },
+    log,
+  });
+  log.info('started', {
+    dremio: settings.dremioUrl.href,
+    token_file: settings.tokenFile,
+    operations_port: operations.port,
+  });
+  const running = refresher.run();
+  return {
+    operationsPort: operations.port,
+    refresher,
+    async stop() {
+      refresher.stop();
+      await Promise.race([running, systemClock.sleep(STOP_MS)]);
+      await operations.close();
+    },
+  };
+}
+
+/** Runs every check, so that one start shows all that is wrong; returns the first one's result. */
+async function checkFiles<T>([first, ...others]: readonly [
+  () => Promise<T>,
+  ...(() => Promise<unknown>)[],
+]): Promise<T> {
+  const [result, ...rest] = await Promise.allSettled([first(), ...others.map((check) => check())]);
+  const problems = [result, ...rest].flatMap((check) =>
+    check.status === 'rejected' ? [errorText(check.reason)] : [],
+  );
+  if (problems.length > 0 || result.status === 'rejected') throw new Error(problems.join('; '));
+  return result.value;
+}
+
+async function readCa(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    const text = await readFile(path, 'utf8');
+    new X509Certificate(text);
+    return text;
+  } catch (error) {
+    const message = `DREMIO_CA_FILE ${path} is not a readable PEM certificate file`;
+    throw new Error(message, { cause: error });
+  }
+}
