@@ -76,7 +76,8 @@ export class PlainContainers implements Platform {
         memory: spec.memoryMiB,
         // Left out, the provider would replace the container at every update.
         memorySwap: spec.memoryMiB,
-        cpus: String(spec.cpus),
+        // As the engine reports it, or the container would be replaced at every update.
+        cpus: spec.cpus.toFixed(1),
         ulimits: limits(spec.processes),
         tmpfs: temporaryFolder(spec.temporaryMiB),
         volumes: [

@@ -1,0 +1,109 @@
+/**
+ * The same program deployed by the Pulumi CLI and by the runner. Needs the CLI with its docker and random plugins on
+ * PATH, and a Docker engine; says so where they are missing.
+ */
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import type { ContainerInspectInfo } from 'dockerode';
+import { lakehouse, lakehouseOk, repository } from '../helpers/lakehouse-command.ts';
+import { docker, freePort } from '../helpers/stack.ts';
+
+const run = promisify(execFile);
+const cli = spawnSync('pulumi', ['version'], { encoding: 'utf8' });
+const missing =
+  cli.status === 0
+    ? false
+    : 'SKIPPED: there is no Pulumi CLI on PATH, so nothing here was compared with the real engine';
+
+/** What the two engines must agree on; names, ids, addresses and times differ. */
+function comparable(details: ContainerInspectInfo, stack: string, port: number): unknown {
+  const { Config, HostConfig, NetworkSettings } = details;
+  const { Hostname: _hostname, Image: _image, Labels: labels, ...config } = Config;
+  const { 'lakehouse.secrets': _secrets, 'lakehouse.inputs': _inputs, ...kept } = labels;
+  const { ContainerIDFile: _file, ...host } = HostConfig;
+  const networks = Object.entries(NetworkSettings.Networks).map(([name, { Aliases }]) => [
+    name,
+    // The engine adds the container's short id as an alias.
+    (Aliases ?? []).filter((alias) => !details.Id.startsWith(alias)),
+  ]);
+  const text = JSON.stringify({ config: { ...config, Labels: kept }, host, networks });
+  return JSON.parse(text.replaceAll(stack, '<stack>').replaceAll(`"${port}"`, '"<port>"'));
+}
+
+describe('the Pulumi CLI and the runner', { skip: missing }, () => {
+  const id = randomBytes(3).toString('hex');
+  const stacks = {
+    pulumi: { name: `test-p${id}`, port: 0 },
+    local: { name: `test-l${id}`, port: 0 },
+  };
+  const components = [
+    'demo',
+    'refresher',
+    'proxy',
+    'demo-secrets',
+    'refresher-secrets',
+    'proxy-secrets',
+  ];
+
+  /** The CLI on the stack's own backend and config, as `npm run up` calls it. */
+  const pulumi = async (...args: string[]) => {
+    const folder = `${repository}.lakehouse/${stacks.pulumi.name}`;
+    return run('pulumi', [...args, '--non-interactive', '--stack', stacks.pulumi.name], {
+      cwd: repository,
+      maxBuffer: 64 << 20,
+      env: {
+        ...process.env,
+        PULUMI_BACKEND_URL: `file://${folder}/backend`,
+        PULUMI_CONFIG_PASSPHRASE_FILE: `${folder}/passphrase`,
+      },
+    });
+  };
+  const configFile = () =>
+    `${repository}.lakehouse/${stacks.pulumi.name}/Pulumi.${stacks.pulumi.name}.yaml`;
+
+  before(async () => {
+    for (const [engine, stack] of Object.entries(stacks)) {
+      stack.port = await freePort();
+      await lakehouseOk([
+        'up',
+        ...['--stack', stack.name, '--engine', engine],
+        ...['--set', 'demo=true', '--set', `mcpPort=${stack.port}`],
+      ]);
+    }
+  });
+  after(async () => {
+    for (const { name } of Object.values(stacks))
+      await lakehouse(['down', '--stack', name, '--delete-data', '--yes']);
+  });
+
+  for (const component of components)
+    it(`make the same container of ${component}`, async () => {
+      const [byPulumi, byRunner] = await Promise.all(
+        Object.values(stacks).map(async ({ name, port }) =>
+          comparable(
+            await docker.getContainer(`lakehouse-${name}-${component}`).inspect(),
+            name,
+            port,
+          ),
+        ),
+      );
+      assert.deepEqual(byRunner, byPulumi);
+    });
+
+  it('finds nothing to change right after up, nor after a refresh', async () => {
+    const preview = ['preview', '--expect-no-changes', '--config-file', configFile()];
+    await pulumi(...preview);
+    await pulumi('refresh', '--yes', '--config-file', configFile());
+    const { stdout } = await pulumi(...preview);
+    assert.match(stdout, /\d+ unchanged/);
+  });
+
+  it('leaves a stack to the engine that made it', async () => {
+    const refused = await lakehouse(['up', '--stack', stacks.pulumi.name, '--engine', 'local']);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /pulumi/);
+  });
+});

@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { lakehouseOk } from '../helpers/lakehouse-command.ts';
+import { steadyQueries } from '../helpers/load.ts';
+import { connect, sqlRunner, WEATHER } from '../helpers/mcp-client.ts';
+import { runPythonClient } from '../helpers/python-client.ts';
+import {
+  deploy,
+  docker,
+  engineName,
+  eventually,
+  execNode,
+  logsOf,
+  type TestStack,
+} from '../helpers/stack.ts';
+
+const TOOLS = [
+  'GetDescriptionOfTableOrSchema',
+  'GetSchemaOfTable',
+  'GetTableOrViewLineage',
+  'GetUsefulSystemTableNames',
+  'RunSqlQuery',
+];
+const SERVICES = ['demo', 'refresher', 'proxy'];
+
+interface Readiness {
+  status: string;
+  reasons: { code: string; message: string }[];
+}
+
+describe('the dev stack, deployed for real', () => {
+  let stack: TestStack;
+  before(async () => {
+    stack = await deploy({ demo: 'true', demoTokenLife: '60' });
+  });
+  after(async () => {
+    await stack?.remove();
+  });
+
+  const container = (component: string) => engineName(stack, component);
+  const readiness = async (): Promise<Readiness> =>
+    JSON.parse(
+      await execNode(
+        container('proxy'),
+        "fetch('http://127.0.0.1:9090/readyz').then(async r => process.stdout.write(await r.text()))",
+      ),
+    );
+  const asMaster = (script: string) => execNode(container('refresher'), script);
+  const TOKEN = '/var/lib/lakehouse/token/token.json';
+
+  it('serves the official tools to a client of the TypeScript SDK that has URL and key', async () => {
+    const client = await connect(stack.url, stack.key);
+    const { tools } = await client.listTools();
+    assert.deepEqual(tools.map(({ name }) => name).sort(), TOOLS);
+    const run = await sqlRunner(client);
+    const { rows } = await run(`SELECT COUNT(*) AS total_records FROM ${WEATHER}`);
+    assert.deepEqual(rows, [{ total_records: 3833 }]);
+    await client.close();
+  });
+
+  it('serves a client of the Python SDK the same, and refuses it without the key or from a foreign page', async () => {
+    const seen = await runPythonClient({ url: stack.url, key: stack.key });
+    assert.deepEqual([...seen.tools].sort(), TOOLS);
+    assert.equal(seen.rows, 3833);
+    assert.equal(seen.statusWithoutKey, 401);
+    assert.equal(seen.statusFromForeignOrigin, 403);
+  });
+
+  it('answers 401 without the key and 403 to a foreign Origin or Host', async () => {
+    const post = (headers: Record<string, string>) =>
+      fetch(stack.url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          ...headers,
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
+      });
+    const key = { authorization: `Bearer ${stack.key}` };
+    assert.equal((await post({})).status, 401);
+    assert.equal((await post({ authorization: 'Bearer wrong' })).status, 401);
+    assert.equal((await post({ ...key, origin: 'https://evil.example' })).status, 403);
+  });
+
+  it('publishes the MCP port alone, on 127.0.0.1', async () => {
+    const bindings: string[] = [];
+    for (const component of SERVICES) {
+      const { NetworkSettings } = await docker.getContainer(container(component)).inspect();
+      for (const [port, hosts] of Object.entries(NetworkSettings.Ports))
+        for (const host of hosts ?? [])
+          bindings.push(`${component} ${port} ${host.HostIp}:${host.HostPort}`);
+    }
+    assert.deepEqual(bindings, [`proxy 8080/tcp 127.0.0.1:${stack.port}`]);
+  });
+
+  it('confines every service: user, read-only root, capabilities, privileges, swap, log rotation', async () => {
+    const users: Record<string, string> = {
+      demo: '10003:10000',
+      refresher: '10001:10000',
+      proxy: '10002:10000',
+    };
+    for (const component of SERVICES) {
+      const { Config, HostConfig, State } = await docker
+        .getContainer(container(component))
+        .inspect();
+      assert.equal(Config.User, users[component]);
+      assert.equal(HostConfig.ReadonlyRootfs, true);
+      assert.deepEqual(HostConfig.CapDrop, ['ALL']);
+      assert.deepEqual(HostConfig.CapAdd ?? [], []);
+      assert.deepEqual(HostConfig.SecurityOpt, ['no-new-privileges']);
+      assert.ok(HostConfig.Memory && HostConfig.Memory > 0);
+      assert.equal(HostConfig.MemorySwap, HostConfig.Memory);
+      assert.deepEqual(HostConfig.LogConfig, {
+        Type: 'json-file',
+        Config: { 'max-file': '3', 'max-size': '10m' },
+      });
+      assert.equal(HostConfig.Init, true);
+      assert.equal(HostConfig.RestartPolicy?.Name, 'unless-stopped');
+      assert.equal(HostConfig.Privileged, false);
+      assert.equal(State.Health?.Status, 'healthy');
+    }
+  });
+
+  it('holds that in the running processes too', async () => {
+    const script = `
+      const fs = require('node:fs');
+      const out = [];
+      for (const pid of fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name))) {
+        try { out.push(fs.readFileSync('/proc/' + pid + '/status', 'utf8')); } catch {}
+      }
+      process.stdout.write(JSON.stringify(out));`;
+    const [uid] = ['10003', '10001', '10002'];
+    assert.ok(uid);
+    for (const [component, user] of [
+      ['demo', '10003'],
+      ['refresher', '10001'],
+      ['proxy', '10002'],
+    ] as const) {
+      const processes = JSON.parse(await execNode(container(component), script)) as string[];
+      assert.ok(processes.length >= 2, 'init and the service at least');
+      for (const status of processes) {
+        assert.match(status, new RegExp(`^Uid:\\t${user}\\t${user}\\t${user}\\t${user}$`, 'm'));
+        assert.match(status, /^Gid:\t10000\t10000\t10000\t10000$/m);
+        assert.match(status, /^CapEff:\t0{16}$/m);
+        assert.match(status, /^CapBnd:\t0{16}$/m);
+        assert.match(status, /^NoNewPrivs:\t1$/m);
+        assert.match(status, /^Seccomp:\t2$/m);
+      }
+    }
+  });
+
+  it('shows no secret in inspect data, logs, arguments or environments', async () => {
+    const { token } = JSON.parse(
+      await asMaster(`process.stdout.write(require('fs').readFileSync('${TOKEN}'))`),
+    ) as { token: string };
+    const password = await asMaster(
+      "process.stdout.write(require('fs').readFileSync('/run/secrets/dremio-password'))",
+    );
+    const secrets = { token, password: password.trim(), key: stack.key };
+    for (const [name, value] of Object.entries(secrets)) assert.ok(value.length >= 20, name);
+
+    const surfaces: Record<string, string> = {};
+    for (const component of [...SERVICES, ...SERVICES.map((name) => `${name}-secrets`)]) {
+      const name = container(component);
+      const details = await docker.getContainer(name).inspect();
+      surfaces[`inspect ${component}`] = JSON.stringify(details);
+      surfaces[`logs ${component}`] = await logsOf(name);
+      const image = docker.getImage(details.Image);
+      surfaces[`image ${component}`] = JSON.stringify([
+        await image.inspect(),
+        await image.history(),
+      ]);
+    }
+    const { Volumes } = await docker.listVolumes();
+    surfaces.volumes = JSON.stringify(Volumes);
+    surfaces.networks = JSON.stringify(await docker.listNetworks());
+    const processes = `
+      const fs = require('node:fs');
+      for (const pid of fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name)))
+        for (const file of ['cmdline', 'environ'])
+          try { process.stdout.write(fs.readFileSync('/proc/' + pid + '/' + file)); } catch {}`;
+    for (const component of SERVICES)
+      surfaces[`processes ${component}`] = await execNode(container(component), processes);
+
+    for (const [surface, content] of Object.entries(surfaces))
+      for (const [name, value] of Object.entries(secrets))
+        for (const form of [value, Buffer.from(value).toString('base64').replace(/=+$/, '')])
+          assert.ok(!content.includes(form), `the ${name} is in: ${surface}`);
+    assert.match(surfaces['logs refresher'] ?? '', /"audit":true/, 'the logs were really read');
+  });
+
+  it('keeps every Dremio token away from the official server’s process', async () => {
+    const { token } = JSON.parse(
+      await asMaster(`process.stdout.write(require('fs').readFileSync('${TOKEN}'))`),
+    ) as { token: string };
+    const script = `
+      const fs = require('node:fs');
+      const found = [];
+      for (const pid of fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name))) {
+        let line;
+        try { line = fs.readFileSync('/proc/' + pid + '/cmdline', 'utf8'); } catch { continue; }
+        if (!line.includes('dremio-mcp-server')) continue;
+        const seen = { environ: fs.readFileSync('/proc/' + pid + '/environ', 'utf8'), line, files: [] };
+        for (const fd of fs.readdirSync('/proc/' + pid + '/fd')) {
+          const path = '/proc/' + pid + '/fd/' + fd;
+          let target = '';
+          try { target = fs.readlinkSync(path); } catch { continue; }
+          let content = '';
+          try { if (fs.statSync(path).isFile()) content = fs.readFileSync(path, 'latin1'); } catch {}
+          seen.files.push({ target, content });
+        }
+        seen.memory = (() => {
+          const values = [];
+          for (const name of fs.readdirSync('/tmp', { recursive: true })) {
+            try { values.push(fs.readFileSync('/tmp/' + name, 'latin1')); } catch {}
+          }
+          return values.join('\\n');
+        })();
+        found.push(seen);
+      }
+      process.stdout.write(JSON.stringify(found));`;
+    const children = JSON.parse(await execNode(container('proxy'), script)) as {
+      environ: string;
+      line: string;
+      files: { target: string; content: string }[];
+      memory: string;
+    }[];
+    assert.ok(children.length >= 1, 'the official server runs');
+    for (const child of children) {
+      assert.ok(
+        child.environ.includes('DREMIOAI_DREMIO__URI=http://127.0.0.1:'),
+        'it was really read',
+      );
+      assert.ok(!JSON.stringify(child).includes(token));
+      for (const { target } of child.files)
+        assert.ok(!target.includes('/var/lib/lakehouse'), target);
+    }
+  });
+
+  it('answers every call through a change of token', async () => {
+    const { calls, failures } = await steadyQueries(stack, { everyMs: 100, durationMs: 60_000 });
+    assert.deepEqual(failures, []);
+    assert.ok(calls >= 500, `${calls} calls`);
+    const metrics = await execNode(
+      container('demo'),
+      "fetch('http://127.0.0.1:9090/metrics').then(async r => process.stdout.write(await r.text()))",
+    );
+    const value = (name: string) => Number(metrics.match(new RegExp(`^${name} (\\S+)$`, 'm'))?.[1]);
+    assert.ok(value('demo_dremio_tokens_seen') >= 2, 'at least two tokens were used');
+    assert.equal(value('demo_dremio_expired_token_requests_total'), 0);
+  });
+
+  for (const [what, damage, code] of [
+    ['missing', `fs.rmSync('${TOKEN}')`, 'token_missing'],
+    ['empty', `fs.writeFileSync('${TOKEN}', '')`, 'token_'],
+    ['torn', `fs.writeFileSync('${TOKEN}', '{"token":"abc')`, 'token_'],
+    [
+      'expired',
+      `fs.writeFileSync('${TOKEN}', JSON.stringify({ token: 'abcdefghijkl', expires_at: '2020-01-01T00:00:00.000Z' }))`,
+      'token_expired',
+    ],
+  ] as const)
+    it(`says why it is not ready when the token file is ${what}, and recovers alone`, async () => {
+      const { State: before } = await docker.getContainer(container('proxy')).inspect();
+      // A refresher that is held cannot mend the file before it was seen.
+      await asMaster(`const fs = require('fs'); ${damage}`);
+      await docker.getContainer(container('refresher')).pause();
+      try {
+        const { reasons } = await eventually('the proxy says it is not ready', async () => {
+          const answer = await readiness();
+          return answer.status !== 'ok' && answer;
+        });
+        assert.ok(
+          reasons.some((reason) => reason.code.startsWith(code)),
+          JSON.stringify(reasons),
+        );
+      } finally {
+        await docker.getContainer(container('refresher')).unpause();
+      }
+      await eventually(
+        'the proxy is ready again',
+        async () => (await readiness()).status === 'ok',
+        90_000,
+      );
+      const { State: now } = await docker.getContainer(container('proxy')).inspect();
+      assert.equal(now.StartedAt, before.StartedAt, 'the proxy stayed up');
+    });
+
+  it('touches nothing at a second up', async () => {
+    const started = async () =>
+      Promise.all(
+        SERVICES.map(async (name) => {
+          const { Id, State } = await docker.getContainer(container(name)).inspect();
+          return [name, Id, State.StartedAt];
+        }),
+      );
+    const before = await started();
+    await stack.up();
+    assert.deepEqual(await started(), before);
+  });
+
+  it('makes again what was removed by hand', async () => {
+    await docker.getContainer(container('proxy')).remove({ force: true });
+    await stack.up();
+    const client = await connect(stack.url, stack.key);
+    const run = await sqlRunner(client);
+    assert.deepEqual((await run('SELECT 1 AS one')).rows, [{ one: 1 }]);
+    await client.close();
+  });
+
+  it('leaves no container, network or volume behind, and comes up again', async () => {
+    await lakehouseOk(['down', '--stack', stack.name, '--delete-data', '--yes']);
+    const filters = { label: [`lakehouse.stack=${stack.name}`] };
+    assert.deepEqual(await docker.listContainers({ all: true, filters }), []);
+    assert.deepEqual(await docker.listNetworks({ filters }), []);
+    assert.deepEqual((await docker.listVolumes({ filters })).Volumes ?? [], []);
+  });
+});
