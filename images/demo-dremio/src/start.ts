@@ -5,12 +5,14 @@ import { TokenStore } from './access/tokens.ts';
 import { type User, UserStore } from './access/users.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Collaboration } from './catalog/collaboration.ts';
+import { enterpriseRoutes } from './catalog/enterprise-routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
 import { homeOf, sampleSource } from './catalog/sample.ts';
 import { DEFAULT_TOKEN_LIFE_MS, systemRowsOf } from './catalog/system-rows.ts';
 import { systemContainers } from './catalog/system-tables.ts';
 import { FaultPlan } from './control/faults.ts';
 import { type RequestEntry, RequestLog } from './control/request-log.ts';
+import { controlRoutes } from './control/routes.ts';
 import type { Engine } from './engine/engine.ts';
 import { DEFAULT_ENGINE_LIMITS } from './engine/limits.ts';
 import { html } from './http/answer.ts';
@@ -89,6 +91,13 @@ export async function start(options: DemoDremioOptions = {}): Promise<DemoDremio
   const timing = { enqueuedMs: options.jobEnqueuedMs ?? 0, latencyMs: options.jobLatencyMs ?? 0 };
   let masterDown = false;
 
+  const setJobLatency = (ms: number) => {
+    timing.latencyMs = ms;
+  };
+  const setMasterDown = (down: boolean) => {
+    masterDown = down;
+  };
+
   const users = new UserStore(now);
   const tokens = new TokenStore(tokenLifeMs, now);
   const faults = new FaultPlan();
@@ -115,6 +124,7 @@ export async function start(options: DemoDremioOptions = {}): Promise<DemoDremio
           tokenLifeMs,
           jobs: () => jobs.all,
         }),
+        strictKeywords: options.strictKeywords ?? false,
         limits: { ...DEFAULT_ENGINE_LIMITS, ...options.engineLimits },
       }),
     );
@@ -152,6 +162,10 @@ export async function start(options: DemoDremioOptions = {}): Promise<DemoDremio
     }),
     ...jobRoutes({ jobs, settleMs: () => options.settleMs ?? DEFAULT_SETTLE_MS }),
     ...catalogRoutes({ catalog, collaboration }),
+    ...(options.edition === 'enterprise' ? enterpriseRoutes({ catalog, collaboration }) : []),
+    ...(options.control
+      ? controlRoutes({ tokens, faults, requests, setJobLatency, setMasterDown })
+      : []),
   ];
   const listener = new Listener({
     host,
@@ -201,12 +215,8 @@ export async function start(options: DemoDremioOptions = {}): Promise<DemoDremio
     get jobs() {
       return jobs.all;
     },
-    setJobLatency: (ms) => {
-      timing.latencyMs = ms;
-    },
-    setMasterDown: (down) => {
-      masterDown = down;
-    },
+    setJobLatency,
+    setMasterDown,
     goOffline: () => listener.close(),
     goOnline: () => listener.open(),
     get isListening() {

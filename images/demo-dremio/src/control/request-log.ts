@@ -45,14 +45,18 @@ export class RequestLog {
   add(entry: RequestEntry): void {
     this.#total++;
     this.#entries.push(entry);
-    if (this.#entries.length > this.#capacity * 2)
-      this.#entries = this.#entries.slice(-this.#capacity);
+    // Cut back now and then, not at each request.
+    if (this.#entries.length > this.#capacity * 2) this.#entries = this.#newest();
     for (const waiter of this.#waiters) waiter(entry);
+  }
+
+  #newest(): RequestEntry[] {
+    return this.#entries.slice(Math.max(0, this.#entries.length - this.#capacity));
   }
 
   /** Finished requests, oldest first; those that match when a matcher is given. */
   entries(matcher?: RequestMatcher): readonly RequestEntry[] {
-    const kept = this.#entries.slice(-this.#capacity);
+    const kept = this.#newest();
     return matcher === undefined ? kept : kept.filter((entry) => matches(matcher, entry));
   }
 

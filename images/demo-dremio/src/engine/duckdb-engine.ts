@@ -6,6 +6,7 @@ import { SAMPLE_SOURCE } from '../catalog/sample.ts';
 import type { SystemRows } from '../catalog/system-tables.ts';
 import { dremioErrorText, type MissingObject } from '../sql/error-text.ts';
 import { nameChains } from '../sql/names.ts';
+import { refuseReservedWords } from '../sql/reserved-words.ts';
 import { type Homes, INTERNAL_INFORMATION_SCHEMA, rewrite } from '../sql/rewrite.ts';
 import { SqlError } from '../sql/sql-error.ts';
 import { quoteName } from '../sql/tokenizer.ts';
@@ -18,6 +19,8 @@ import { runStatement } from './statement.ts';
 export interface EngineParts {
   readonly catalog: Catalog;
   readonly systemRows: SystemRows;
+  /** Refuses reserved words as names, as Dremio does. */
+  readonly strictKeywords: boolean;
   readonly limits: EngineLimits;
 }
 
@@ -108,6 +111,7 @@ class DuckDbEngine implements Engine {
   }
 
   async run(sql: string, { context = [], signal }: QueryOptions): Promise<QueryResult> {
+    if (this.#parts.strictKeywords) refuseReservedWords(sql);
     const statement = context.length > 0 ? rewrite(sql, this.#homes()) : rewrite(sql);
     const connection = await this.#instance.connect();
     let missing = this.#missing(sql, []);

@@ -7,6 +7,7 @@ import type { UserStore } from '../access/users.ts';
 import { answerOf, type FaultPlan } from '../control/faults.ts';
 import type { RequestEntry } from '../control/request-log.ts';
 import { type Answer, empty, failure, Refusal } from './answer.ts';
+import { isLoopback } from './loopback.ts';
 import { findRoute, type Match, type Route } from './route.ts';
 
 /** A statement or a wiki text is far smaller; anything larger is refused before it fills the memory. */
@@ -97,6 +98,7 @@ export function createDispatcher(parts: DispatcherParts) {
         user: check.userName === undefined ? undefined : users.get(check.userName),
         body: await readBody(request),
         contentType: request.headers['content-type'],
+        fromLoopback: isLoopback(request.socket.remoteAddress),
       });
     } catch (error) {
       if (error instanceof Refusal) return error.answer;
@@ -117,7 +119,7 @@ export function createDispatcher(parts: DispatcherParts) {
     check: TokenCheck,
   ): Promise<void> {
     const fault = faults.take(request.method ?? 'GET', url.pathname);
-    if (fault?.delayMs) await delay(fault.delayMs);
+    if (fault?.delayMs) await delay(fault.delayMs, undefined, { ref: false });
     if (fault?.connection === 'hang') return;
     if (fault?.connection === 'reset') {
       request.socket.resetAndDestroy();

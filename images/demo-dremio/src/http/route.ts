@@ -18,6 +18,8 @@ export interface Call {
   /** The body as text; bounded by the server. */
   readonly body: string;
   readonly contentType: string | undefined;
+  /** Whether the request came over the machine's own loopback. */
+  readonly fromLoopback: boolean;
 }
 
 export interface Route {

@@ -1,0 +1,10 @@
+import { runService } from '../../kit/src/service.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { startService } from './service.ts';
+import { demoSettings } from './settings.ts';
+
+await runService({
+  service: 'demo-dremio',
+  schema: demoSettings,
+  start: ({ settings, log }) => startService({ settings, log, version: packageJson.version }),
+});
