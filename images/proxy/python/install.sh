@@ -21,7 +21,12 @@ fail() {
 }
 
 # A branch or a tag names something else tomorrow; git checks what it fetched against a revision.
-if [ -n "$revision" ] && ! printf '%s\n' "$revision" | grep -qxE '[0-9a-f]{40}'; then
+is_revision() {
+  case $1 in *[!0-9a-f]*) return 1 ;; esac
+  [ ${#1} -eq 40 ]
+}
+
+if [ -n "$revision" ] && ! is_revision "$revision"; then
   fail "DREMIO_MCP_REVISION is '$revision'; allowed: a full git revision, 40 digits of 0-9a-f" \
     "(git ls-remote $repository), or nothing for the pinned version"
 fi
@@ -61,7 +66,8 @@ git -C "$source" checkout --quiet FETCH_HEAD
 install "$work/tools" $hashed --requirement "$here/build-tools.txt"
 "$work/tools/bin/uv" export --quiet --directory "$source" --frozen --no-dev --no-emit-project \
   --format requirements-txt --output-file "$work/requirements.txt" >/dev/null
-install "$venv" $hashed --requirement "$work/requirements.txt"
+# --no-deps: the lock file names all there is, and pip would ask for hashes of extras besides.
+install "$venv" $hashed --no-deps --requirement "$work/requirements.txt"
 "$work/tools/bin/pip" wheel --quiet --no-deps --no-index --no-build-isolation \
   --wheel-dir "$work/wheels" "$source"
 install "$venv" --no-deps --no-index "$work"/wheels/*.whl
