@@ -17,7 +17,7 @@ export const proxySettings = {
   keysFile: setting.path({
     variable: 'MCP_KEYS_FILE',
     doc: 'file with the bearer keys of the MCP endpoint: a JSON object from name to key, or to a list of keys that are all valid; read again when it changes',
-    fallback: '/run/secrets/mcp-keys',
+    fallback: '/run/secrets/mcp-keys.json',
   }),
   sessionSecretFile: setting.path({
     variable: 'SESSION_SECRET_FILE',
@@ -35,7 +35,7 @@ export const proxySettings = {
   allowedHosts: setting.list({
     variable: 'ALLOWED_HOSTS',
     doc: 'values of the Host header that are served besides localhost, 127.0.0.1 and [::1]; a name without a port allows every port',
-    fallback: 'localhost',
+    optional: true,
   }),
   allowedOrigins: setting.list({
     variable: 'ALLOWED_ORIGINS',
@@ -119,10 +119,11 @@ export const proxySettings = {
     doc: 'folder, on a tmpfs, in which each child gets a private folder for its configuration',
     fallback: '/tmp',
   }),
-  serverMode: setting.oneOf({
+  serverMode: setting.text({
     variable: 'SERVER_MODE',
     doc: 'which tools the MCP server offers: those for data, or those and the ones about the cluster itself',
-    choices: ['FOR_DATA_PATTERNS', 'FOR_SELF'],
+    pattern: /^FOR_(DATA_PATTERNS|SELF)(,FOR_(DATA_PATTERNS|SELF))*$/,
+    allowed: 'FOR_DATA_PATTERNS, FOR_SELF, or both separated by a comma',
     fallback: 'FOR_DATA_PATTERNS',
   }),
   pollingInterval: setting.number({

@@ -1,0 +1,21 @@
+/**
+ * The seam between HTTP and the rest for one family of protocol revisions: an era turns requests of its clients
+ * into messages for the upstream, and what comes back into answers. Host, Origin and key have been checked.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Payload } from '../jsonrpc/message.ts';
+
+export interface HttpExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Name of the caller's key. */
+  readonly principal: string;
+}
+
+export interface Era {
+  post(exchange: HttpExchange, payload: Payload): Promise<void>;
+  get(exchange: HttpExchange): void;
+  delete(exchange: HttpExchange): void;
+  /** Ends every open stream. */
+  close(): void;
+}

@@ -1,0 +1,58 @@
+/**
+ * Session ids that any replica can serve: what a session is stands in the id itself, signed. The id is no
+ * credential; it works only together with the key that it was given to.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isLegacyVersion, type LegacyVersion } from './versions.ts';
+
+/** What a client said it can do, one letter each, as the id carries it. */
+export const CLIENT_CAPABILITIES = { roots: 'r', sampling: 's', elicitation: 'e' } as const;
+
+export interface Session {
+  /** Random, unique. */
+  readonly name: string;
+  readonly version: LegacyVersion;
+  /** Letters of `CLIENT_CAPABILITIES`. */
+  readonly capabilities: string;
+  readonly principal: string;
+  /** Seconds since the Unix epoch. */
+  readonly expiresAt: number;
+}
+
+const LONGEST_ID = 512;
+
+export class SessionSigner {
+  readonly #secret: string;
+
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+
+  issue(session: Omit<Session, 'name'>): { id: string; session: Session } {
+    const name = randomBytes(16).toString('base64url');
+    const { version, capabilities, principal, expiresAt } = session;
+    const content = Buffer.from(
+      JSON.stringify([name, version, capabilities, principal, expiresAt]),
+    ).toString('base64url');
+    return { id: `${content}.${this.#sign(content)}`, session: { name, ...session } };
+  }
+
+  /** The session of an id; undefined when the id is not ours, was changed, or its time is over. */
+  read(id: string, now: number): Session | undefined {
+    if (id.length > LONGEST_ID) return undefined;
+    const [content = '', signature = '', ...more] = id.split('.');
+    const expected = Buffer.from(this.#sign(content));
+    const given = Buffer.from(signature);
+    if (more.length > 0 || given.length !== expected.length) return undefined;
+    if (!timingSafeEqual(given, expected)) return undefined;
+    const [name, version, capabilities, principal, expiresAt] = JSON.parse(
+      Buffer.from(content, 'base64url').toString('utf8'),
+    ) as [string, string, string, string, number];
+    if (!isLegacyVersion(version) || expiresAt * 1000 <= now) return undefined;
+    return { name, version, capabilities, principal, expiresAt };
+  }
+
+  #sign(content: string): string {
+    return createHmac('sha256', this.#secret).update(`session.${content}`).digest('base64url');
+  }
+}

@@ -1,0 +1,113 @@
+/** The HTTP server of the MCP endpoint: checks every request, reads its body, hands it to an era. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { errorText, type Logger } from '../../../kit/src/logger.ts';
+import type { Era } from '../era/era.ts';
+import { MessageError, parsePayload } from '../jsonrpc/message.ts';
+import { readJsonBody } from './body.ts';
+import { admit, type GuardOptions } from './guard.ts';
+import { type Problem, Refused, sendProblem } from './problem.ts';
+
+export const MCP_PATH = '/mcp';
+
+export interface FrontOptions {
+  readonly port: number;
+  readonly host?: string;
+  readonly guard: GuardOptions;
+  readonly era: Era;
+  /** Largest body in bytes. */
+  readonly bodyLimit: number;
+  readonly log: Logger;
+  onAnswer(status: number): void;
+}
+
+export interface Front {
+  readonly port: number;
+  /** From now on new work is refused, and no new connection taken. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+/** Times in milliseconds after which a client that sends too slowly is cut; Node checks them every second. */
+const SLOW = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 };
+/** Longer than the idle time of common load balancers, so that they close first. */
+const KEEP_ALIVE_MS = 75_000;
+const MAX_CONNECTIONS = 4_096;
+
+const STOPPING: Problem = {
+  status: 503,
+  message: 'this proxy is being stopped',
+  headers: { 'retry-after': '2', connection: 'close' },
+};
+const WRONG_METHOD: Problem = {
+  status: 405,
+  message: 'use POST, GET or DELETE',
+  headers: { allow: 'POST, GET, DELETE' },
+};
+
+export async function startFront(options: FrontOptions): Promise<Front> {
+  const { guard, era, bodyLimit, log } = options;
+  let draining = false;
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const exchange = { request, response, principal: admit(request, guard) };
+    if ((request.url ?? '').split('?')[0] !== MCP_PATH)
+      throw new Refused({ status: 404, message: `the MCP endpoint is ${MCP_PATH}` });
+    if (draining) throw new Refused(STOPPING);
+    switch (request.method) {
+      case 'POST':
+        return era.post(exchange, parsePayload(await readJsonBody(request, bodyLimit)));
+      case 'GET':
+        return era.get(exchange);
+      case 'DELETE':
+        return era.delete(exchange);
+      default:
+        throw new Refused(WRONG_METHOD);
+    }
+  };
+
+  const fail = (request: IncomingMessage, response: ServerResponse, error: unknown) => {
+    if (response.headersSent) response.destroy();
+    else if (error instanceof Refused) return sendProblem(response, error.problem);
+    else if (error instanceof MessageError)
+      return sendProblem(response, { status: 400, code: error.code, message: error.message });
+    // A client that left in the middle of its body is no failure of ours.
+    if (request.destroyed && !request.complete) return;
+    log.error('request_failed', { error: errorText(error) });
+    if (!response.headersSent)
+      sendProblem(response, { status: 500, message: 'the proxy failed at this request' });
+  };
+
+  const server = createServer(
+    { ...SLOW, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true, keepAlive: true },
+    (request, response) => {
+      response.once('finish', () => options.onAnswer(response.statusCode));
+      serve(request, response).catch((error: unknown) => fail(request, response, error));
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  let closed: Promise<void> | undefined;
+  const stopListening = () => {
+    closed ??= new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    server.closeIdleConnections();
+    return closed;
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    drain: () => {
+      draining = true;
+      void stopListening();
+    },
+    close: async () => {
+      const done = stopListening();
+      server.closeAllConnections();
+      await done;
+    },
+  };
+}

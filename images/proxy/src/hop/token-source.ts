@@ -1,0 +1,80 @@
+/** The current Dremio token, read from the token file whenever that changes. Nothing is kept past its end. */
+import { lstat } from 'node:fs/promises';
+import type { Clock } from '../../../kit/src/clock.ts';
+import type { Logger } from '../../../kit/src/logger.ts';
+import { readTokenFile, type TokenFile } from '../../../kit/src/token-file.ts';
+
+export type TokenState =
+  | { readonly state: 'valid'; readonly token: string; readonly expiresAt: number }
+  | {
+      readonly state: 'missing' | 'unreadable' | 'empty' | 'malformed' | 'expired';
+      /** In words, without anything of the file's content. */
+      readonly reason: string;
+    };
+
+export const isValid = (state: TokenState) => state.state === 'valid';
+
+const POLL_MS = 100;
+
+export class TokenSource {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #version = '';
+  #file: TokenFile = { state: 'missing', reason: 'there is no token file yet' };
+  #protected = '';
+
+  constructor(path: string, clock: Clock, log: Logger) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** The state of the file as it is now; it is read only when it was replaced or changed. */
+  async read(): Promise<TokenState> {
+    const version = await lstat(this.#path, { bigint: true }).then(
+      ({ ino, size, mtimeNs, ctimeNs }) => `${ino} ${size} ${mtimeNs} ${ctimeNs}`,
+      (error: NodeJS.ErrnoException) => `${error.code}`,
+    );
+    if (version !== this.#version) {
+      const before = this.#file;
+      this.#file = await readTokenFile(this.#path);
+      this.#version = version;
+      if (this.#file.state === 'valid' && this.#file.token !== this.#protected) {
+        this.#protected = this.#file.token;
+        this.#log.protect(this.#file.token);
+        this.#log.info('token_read', { expires_at: new Date(this.#file.expiresAt).toISOString() });
+      } else if (this.#file.state !== before.state)
+        this.#log.warn('token_unusable', { state: this.#file.state });
+    }
+    return this.last();
+  }
+
+  /** The state when the file was last looked at, with the time of now. */
+  last(): TokenState {
+    const file = this.#file;
+    if (file.state !== 'valid') return file;
+    const { token, expiresAt } = file;
+    if (expiresAt > this.#clock.now()) return { state: 'valid', token, expiresAt };
+    return {
+      state: 'expired',
+      reason: `the Dremio token expired at ${new Date(expiresAt).toISOString()}`,
+    };
+  }
+
+  /** A valid token other than `refused`, waiting up to `patienceMs`; otherwise the state of the file. */
+  async waitForOther(
+    refused: string | undefined,
+    patienceMs: number,
+    signal?: AbortSignal,
+  ): Promise<TokenState> {
+    const deadline = this.#clock.now() + patienceMs;
+    for (;;) {
+      const state = await this.read();
+      if (state.state === 'valid' && state.token !== refused) return state;
+      const left = deadline - this.#clock.now();
+      if (left <= 0 || signal?.aborted) return state;
+      await this.#clock.sleep(Math.min(POLL_MS, left), signal);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/** What can be seen of the proxy in Prometheus' format. Every label has a bounded set of values. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { CallObserver } from './calls.ts';
+
+/** Methods that get a label of their own. */
+const METHODS: ReadonlySet<string> = new Set([
+  'tools/list',
+  'tools/call',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'completion/complete',
+]);
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** Values that are looked up at each scrape. */
+export interface Readings {
+  callsInFlight(): number;
+  sessions(): number;
+  /** Seconds until the token ends; 0 without a valid one. */
+  tokenSecondsLeft(): number;
+  ready(): boolean;
+}
+
+export interface ProxyMetrics extends CallObserver {
+  childStarted(reason: string): void;
+  hopAnswered(pattern: string, status: number, seconds: number): void;
+  httpAnswered(status: number): void;
+}
+
+export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetrics {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('lakehouse_proxy_calls_in_flight', 'MCP requests that wait for the server.', () =>
+    readings.callsInFlight(),
+  );
+  gauge('lakehouse_proxy_sessions', 'Sessions used within the last half hour.', () =>
+    readings.sessions(),
+  );
+  gauge('lakehouse_proxy_token_seconds_left', 'Life left of the Dremio token.', () =>
+    readings.tokenSecondsLeft(),
+  );
+  gauge('lakehouse_proxy_ready', '1 when a call would succeed now.', () =>
+    readings.ready() ? 1 : 0,
+  );
+  const calls = new Counter({
+    name: 'lakehouse_proxy_calls_total',
+    help: 'MCP requests to the server, by how they ended.',
+    labelNames: ['method', 'tool', 'outcome'],
+    registers,
+  });
+  const callSeconds = new Histogram({
+    name: 'lakehouse_proxy_call_seconds',
+    help: 'Time from an MCP request to its answer.',
+    labelNames: ['method'],
+    buckets: SECONDS,
+    registers,
+  });
+  const starts = new Counter({
+    name: 'lakehouse_proxy_child_starts_total',
+    help: 'Starts of the MCP server, by why it was started.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const hop = new Counter({
+    name: 'lakehouse_proxy_hop_requests_total',
+    help: 'Requests of the MCP server to Dremio, by path pattern and status.',
+    labelNames: ['pattern', 'status'],
+    registers,
+  });
+  const hopSeconds = new Histogram({
+    name: 'lakehouse_proxy_hop_seconds',
+    help: 'Time from a request of the MCP server to the answer of Dremio.',
+    labelNames: ['pattern'],
+    buckets: SECONDS,
+    registers,
+  });
+  const http = new Counter({
+    name: 'lakehouse_proxy_http_responses_total',
+    help: 'Answers of the MCP endpoint, by HTTP status.',
+    labelNames: ['status'],
+    registers,
+  });
+  const label = (method: string) => (METHODS.has(method) ? method : 'other');
+  return {
+    started: () => {},
+    ended: ({ method, tool, outcome, seconds }) => {
+      calls.inc({ method: label(method), tool, outcome });
+      callSeconds.observe({ method: label(method) }, seconds);
+    },
+    childStarted: (reason) => starts.inc({ reason }),
+    hopAnswered: (pattern, status, seconds) => {
+      hop.inc({ pattern, status });
+      hopSeconds.observe({ pattern }, seconds);
+    },
+    httpAnswered: (status) => http.inc({ status }),
+  };
+}

@@ -1,0 +1,174 @@
+/** Puts the proxy together from its settings, and takes it apart in order. */
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../kit/src/clock.ts';
+import type { Logger } from '../../kit/src/logger.ts';
+import { createRegistry } from '../../kit/src/metrics.ts';
+import { type Reason, startOperations } from '../../kit/src/operations.ts';
+import { readSecretFile } from '../../kit/src/secret-file.ts';
+import type { Running } from '../../kit/src/service.ts';
+import packageInfo from '../package.json' with { type: 'json' };
+import { Calls } from './calls.ts';
+import { LegacyEra } from './era/legacy.ts';
+import { SessionSigner } from './era/session-id.ts';
+import { Sessions } from './era/sessions.ts';
+import { hostTest, originTest } from './front/hosts.ts';
+import { KeyRing } from './front/keys.ts';
+import { startFront } from './front/server.ts';
+import { ResultBudget } from './hop/budget.ts';
+import { Dremio } from './hop/dremio.ts';
+import { Exchange } from './hop/exchange.ts';
+import { DremioHealth } from './hop/health.ts';
+import { startHop } from './hop/hop.ts';
+import { RefresherHint } from './hop/refresher.ts';
+import { TokenSource } from './hop/token-source.ts';
+import { proxyMetrics } from './metrics.ts';
+import type { ProxySettings } from './settings.ts';
+import { launchDremioMcp } from './upstream/stdio/dremio-mcp.ts';
+import { StdioUpstream } from './upstream/stdio/stdio-upstream.ts';
+
+export const SERVICE = 'proxy';
+const { version } = packageInfo;
+
+/** How long a call waits for a server that is starting: longer than a usual start, shorter than a client's patience. */
+const START_PATIENCE_MS = 15_000;
+const HANDSHAKE_PATIENCE_MS = 25_000;
+const MAX_IN_FLIGHT = 512;
+const SHORTEST_SECRET = 32;
+
+export interface Proxy extends Running {
+  /** Port of the MCP endpoint. */
+  readonly port: number;
+  readonly operationsPort: number;
+}
+
+async function sessionSecret(path: string | undefined, log: Logger): Promise<string> {
+  if (path === undefined) {
+    log.info('session_secret_made', { note: 'sessions end with this process' });
+    return randomBytes(32).toString('base64url');
+  }
+  const secret = await readSecretFile(path);
+  if (secret.length < SHORTEST_SECRET)
+    throw new Error(`the secret in ${path} has less than ${SHORTEST_SECRET} characters`);
+  log.protect(secret);
+  return secret;
+}
+
+export async function startProxy(
+  settings: ProxySettings,
+  log: Logger,
+  clock: Clock = systemClock,
+): Promise<Proxy> {
+  const guard = {
+    allowsHost: hostTest('ALLOWED_HOSTS', settings.allowedHosts),
+    allowsOrigin: originTest('ALLOWED_ORIGINS', settings.allowedOrigins),
+    keys: await KeyRing.open(settings.keysFile, clock, log),
+  };
+  const signer = new SessionSigner(await sessionSecret(settings.sessionSecretFile, log));
+  const sessions = new Sessions();
+  const tokens = new TokenSource(settings.tokenFile, clock, log);
+  const dremio = new Dremio(settings.dremioUrl, settings.dremioCaFile);
+  const refresher = new RefresherHint(settings.refresherUrl, clock, log);
+  const dremioHealth = new DremioHealth(dremio, tokens, refresher, clock);
+  let draining = false;
+  const ready = (): readonly Reason[] => [
+    ...(draining ? [{ code: 'draining', message: 'this proxy is being stopped' }] : []),
+    ...upstream.health(),
+    ...dremioHealth.reasons(),
+  ];
+
+  const registry = createRegistry({ service: SERVICE, version });
+  const metrics = proxyMetrics(registry, {
+    callsInFlight: () => calls.inFlight,
+    sessions: () => sessions.count(clock.now()),
+    tokenSecondsLeft: () => {
+      const token = tokens.last();
+      return token.state === 'valid' ? (token.expiresAt - clock.now()) / 1000 : 0;
+    },
+    ready: () => ready().length === 0,
+  });
+  const hop = await startHop({
+    exchange: new Exchange({
+      dremio,
+      tokens,
+      refresher,
+      health: dremioHealth,
+      budget: new ResultBudget(settings.resultLimit),
+      clock,
+      log,
+      tokenWaitMs: settings.tokenWait * 1000,
+      timeoutMs: settings.callTimeout * 1000,
+    }),
+    log,
+    onAnswer: metrics.hopAnswered,
+  });
+  const upstream = new StdioUpstream({
+    launch: () =>
+      launchDremioMcp({
+        command: settings.childCommand,
+        folder: settings.childFolder,
+        serverMode: settings.serverMode,
+        pollingInterval: settings.pollingInterval,
+        allowDml: settings.allowDml,
+        admit: hop.admit,
+      }),
+    clientInfo: { name: 'lakehouse-mcp', version },
+    messageLimit: settings.messageLimit,
+    startPatienceMs: START_PATIENCE_MS,
+    maxInFlight: MAX_IN_FLIGHT,
+    clock,
+    log,
+    onStart: metrics.childStarted,
+  });
+  const calls = new Calls({
+    upstream,
+    log,
+    observer: metrics,
+    timeoutMs: settings.callTimeout * 1000,
+  });
+  const era = new LegacyEra({
+    calls,
+    upstream,
+    signer,
+    sessions,
+    sessionLife: settings.sessionLife,
+    handshakePatienceMs: HANDSHAKE_PATIENCE_MS,
+    now: () => clock.now(),
+  });
+  const operations = await startOperations({
+    port: settings.operationsPort,
+    live: () => [],
+    ready,
+    registry,
+    log,
+  });
+  const front = await startFront({
+    port: settings.port,
+    guard,
+    era,
+    bodyLimit: settings.bodyLimit,
+    log,
+    onAnswer: metrics.httpAnswered,
+  });
+  log.info('listening', { port: front.port, operations_port: operations.port });
+
+  return {
+    port: front.port,
+    operationsPort: operations.port,
+    stop: async () => {
+      draining = true;
+      front.drain();
+      const late = new AbortController();
+      void calls.drained().then(() => late.abort());
+      await clock.sleep(settings.drainTimeout * 1000, late.signal);
+      if (calls.inFlight > 0) log.warn('drain_incomplete', { calls: calls.inFlight });
+      era.close();
+      await upstream.stop();
+      await front.close();
+      guard.keys.close();
+      dremioHealth.stop();
+      await hop.close();
+      await dremio.close();
+      await operations.close();
+    },
+  };
+}

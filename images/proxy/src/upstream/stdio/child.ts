@@ -1,0 +1,253 @@
+/**
+ * One start of the MCP server: its process, its handshake, and the requests that wait for it. Ids are the
+ * child's own count, so that equal ids of different clients never meet.
+ */
+import type { Clock } from '../../../../kit/src/clock.ts';
+import type { Logger } from '../../../../kit/src/logger.ts';
+import { CODE, errorBytes, type JsonObject, resultBytes } from '../../jsonrpc/message.ts';
+import { splice } from '../../jsonrpc/scan.ts';
+import {
+  idOfOversize,
+  paramSpan,
+  readServerMessage,
+  type ServerMessage,
+} from '../../jsonrpc/server-message.ts';
+import type { Handshake, Pieces } from '../upstream.ts';
+import { readHandshake, readToolNames } from './handshake.ts';
+import { LineSplitter } from './lines.ts';
+import { ChildProcess, type Launch, type ProcessEnd } from './process.ts';
+import { StderrLog } from './stderr.ts';
+
+export type ServerResponse = Extract<ServerMessage, { kind: 'response' }>;
+
+export type ChildResult =
+  | { readonly kind: 'response'; readonly response: ServerResponse }
+  | { readonly kind: 'too_large'; readonly length: number }
+  | { readonly kind: 'died'; readonly end: ProcessEnd };
+
+interface Pending {
+  /** JSON text of the client's progress token. */
+  readonly progressToken: string | undefined;
+  onProgress(message: Pieces): void;
+  settle(result: ChildResult): void;
+}
+
+export interface ChildOptions {
+  readonly launch: Launch;
+  readonly generation: number;
+  readonly messageLimit: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A notification that is meant for everyone. */
+  onNotification(method: string, bytes: Buffer): void;
+}
+
+/** The revision that the child is asked for: the newest with a handshake. */
+export const NEWEST_HANDSHAKE = '2025-11-25';
+const MAX_TOOL_PAGES = 20;
+const STDOUT_CLOSED_MS = 500;
+
+export class Child {
+  readonly generation: number;
+  readonly ended: Promise<ProcessEnd>;
+  readonly #process: ChildProcess;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #stderr: StderrLog;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onNotification: ChildOptions['onNotification'];
+  #nextId = 1;
+  #lastOutput = 0;
+  #dead: ProcessEnd | undefined;
+  #strange = 0;
+
+  constructor(options: ChildOptions) {
+    this.generation = options.generation;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#onNotification = options.onNotification;
+    this.#stderr = new StderrLog(options.log, options.clock);
+    const lines = new LineSplitter(options.messageLimit, {
+      line: (bytes) => this.#receive(bytes),
+      oversize: (head, tail, length) => {
+        const id = idOfOversize(head, tail);
+        this.#log.warn('child_message_too_large', { length, limit: options.messageLimit });
+        if (id !== undefined) this.#settle(id, { kind: 'too_large', length });
+      },
+    });
+    this.#process = new ChildProcess(options.launch, {
+      stdout: (chunk) => {
+        this.#lastOutput = this.#clock.now();
+        lines.push(chunk);
+      },
+      stderr: (chunk) => this.#stderr.push(chunk),
+      stdoutEnded: () => {
+        // A server without output can answer nobody; one that is exiting gets the time to do so.
+        setTimeout(() => this.kill(), STDOUT_CLOSED_MS).unref();
+      },
+    });
+    this.ended = this.#process.ended.then((end) => {
+      this.#dead = end;
+      this.#stderr.flush();
+      for (const id of [...this.#pending.keys()]) this.#settle(id, { kind: 'died', end });
+      return end;
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get inFlight(): number {
+    return this.#pending.size;
+  }
+
+  /** Last lines of standard error. */
+  errorTail(): readonly string[] {
+    return this.#stderr.tail();
+  }
+
+  /** Sends a request that `build` makes for its id. */
+  send(
+    build: (id: number) => Pieces,
+    progressToken?: string,
+    onProgress: (message: Pieces) => void = () => {},
+  ): { id: number; result: Promise<ChildResult> } {
+    const id = this.#nextId++;
+    const end = this.#dead;
+    if (end) return { id, result: Promise.resolve({ kind: 'died', end }) };
+    const result = new Promise<ChildResult>((settle) => {
+      this.#pending.set(id, { progressToken, onProgress, settle });
+    });
+    this.#process.writeLine(build(id));
+    return { id, result };
+  }
+
+  /** Forgets a request and tells the server that nobody waits for it. */
+  cancel(id: number, reason: string): void {
+    if (!this.#pending.delete(id)) return;
+    this.notify('notifications/cancelled', { requestId: id, reason });
+  }
+
+  notify(method: string, params: JsonObject): void {
+    this.forward([Buffer.from(JSON.stringify({ jsonrpc: '2.0', method, params }))]);
+  }
+
+  /** Passes on bytes that need no answer. */
+  forward(message: Pieces): void {
+    this.#process.writeLine(message);
+  }
+
+  /**
+   * Opens the session with the server; resolves with what it says of itself.
+   * @throws Error in words when the answer is no handshake, or the child ends first.
+   */
+  async initialize(clientInfo: JsonObject): Promise<{ handshake: Handshake; tools: Set<string> }> {
+    const handshake = readHandshake(
+      await this.#ask('initialize', {
+        protocolVersion: NEWEST_HANDSHAKE,
+        capabilities: {},
+        clientInfo,
+      }),
+    );
+    this.notify('notifications/initialized', {});
+    const tools = handshake.capabilities.tools ? await this.listTools() : new Set<string>();
+    return { handshake, tools };
+  }
+
+  /** Names of the tools that the server offers. */
+  async listTools(): Promise<Set<string>> {
+    const names = new Set<string>();
+    let cursor: string | undefined;
+    for (let page = 0; page < MAX_TOOL_PAGES; page++) {
+      const result = await this.#ask('tools/list', cursor === undefined ? {} : { cursor });
+      const { tools, next } = readToolNames(result);
+      for (const name of tools) names.add(name);
+      if (next === undefined) break;
+      cursor = next;
+    }
+    return names;
+  }
+
+  /**
+   * True when the server answers, or says anything at all, within `patienceMs`: one that is busy with a
+   * large result is not hung.
+   */
+  async ping(patienceMs: number): Promise<boolean> {
+    const sent = this.#clock.now();
+    const answered = new AbortController();
+    const { id, result } = this.send((id) => [
+      Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"ping"}`),
+    ]);
+    let answer: ChildResult | undefined;
+    void result.then((value) => {
+      answer = value;
+      answered.abort();
+    });
+    await this.#clock.sleep(patienceMs, answered.signal);
+    this.#pending.delete(id);
+    return answer?.kind === 'response' || this.#lastOutput > sent;
+  }
+
+  /** Ends the child at once with everything it started. */
+  kill(): void {
+    this.#process.signal('SIGKILL');
+  }
+
+  stop(): Promise<ProcessEnd> {
+    return this.#process.stop(this.#clock);
+  }
+
+  async #ask(method: string, params: JsonObject): Promise<JsonObject> {
+    const { result } = this.send((id) => [
+      Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params })),
+    ]);
+    const outcome = await result;
+    if (outcome.kind === 'died') throw new Error(`the MCP server ${outcome.end.text}`);
+    if (outcome.kind === 'too_large') throw new Error(`the answer to ${method} is too large`);
+    const { result: value, error } = JSON.parse(outcome.response.bytes.toString('utf8'));
+    if (error) throw new Error(`the MCP server refused ${method}: ${String(error.message)}`);
+    return value;
+  }
+
+  #settle(id: number, result: ChildResult): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    pending.settle(result);
+  }
+
+  #receive(line: Buffer): void {
+    const message = readServerMessage(line);
+    if (!message) this.#note('not a JSON-RPC message', line);
+    else if (message.kind === 'response') {
+      if (this.#pending.has(message.id))
+        this.#settle(message.id, { kind: 'response', response: message });
+      else this.#log.debug('child_answer_late', { id: message.id });
+    } else if (message.kind === 'request') this.#refuse(message.method, message.id);
+    else if (message.method === 'notifications/progress') this.#progress(message.bytes);
+    else this.#onNotification(message.method, message.bytes);
+  }
+
+  /** We announced no capability to the server, so all it may ask of us is a ping. */
+  #refuse(method: string, id: string): void {
+    this.forward([
+      method === 'ping'
+        ? resultBytes(id, {})
+        : errorBytes(id, CODE.methodNotFound, `this client does not offer ${method}`),
+    ]);
+  }
+
+  #progress(bytes: Buffer): void {
+    const span = paramSpan(bytes, 'progressToken');
+    const pending = span && this.#pending.get(Number(bytes.toString('utf8', span.start, span.end)));
+    if (!span || pending?.progressToken === undefined) return;
+    pending.onProgress(splice(bytes, [{ span, value: pending.progressToken }]));
+  }
+
+  #note(what: string, line: Buffer): void {
+    // One line in a thousand is enough to see that there are many.
+    if (this.#strange++ % 1000 === 0)
+      this.#log.warn('child_output_ignored', { what, length: line.length, count: this.#strange });
+  }
+}

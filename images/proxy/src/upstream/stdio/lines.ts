@@ -1,0 +1,80 @@
+/**
+ * Cuts a byte stream into lines. Each byte is looked at once and copied at most once, however the stream is
+ * chunked; of a line above the limit only both ends are kept.
+ */
+
+export interface LineHandlers {
+  /** A line without its line break; never empty. */
+  line(bytes: Buffer): void;
+  /** A line of more than the limit: its first and last bytes, and its length. */
+  oversize(head: Buffer, tail: Buffer, length: number): void;
+}
+
+/** Enough to find a JSON-RPC id at either end of a message. */
+export const KEPT_BYTES = 1024;
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+export class LineSplitter {
+  readonly #limit: number;
+  readonly #handlers: LineHandlers;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  /** First bytes of a line that is being thrown away. */
+  #head: Buffer | undefined;
+  #tail: Buffer = Buffer.alloc(0);
+
+  /** `limit`: longest line in bytes. */
+  constructor(limit: number, handlers: LineHandlers) {
+    this.#limit = limit;
+    this.#handlers = handlers;
+  }
+
+  push(chunk: Buffer): void {
+    let from = 0;
+    for (;;) {
+      const end = chunk.indexOf(NEWLINE, from);
+      if (end < 0) break;
+      this.#add(chunk.subarray(from, end));
+      this.#finish();
+      from = end + 1;
+    }
+    if (from < chunk.length) this.#add(chunk.subarray(from));
+  }
+
+  #add(part: Buffer): void {
+    if (part.length === 0) return;
+    this.#length += part.length;
+    if (this.#head === undefined) {
+      this.#chunks.push(part);
+      if (this.#length <= this.#limit) return;
+      this.#head = Buffer.concat(this.#chunks).subarray(0, KEPT_BYTES);
+      this.#head = Buffer.from(this.#head);
+      this.#keepTail(this.#chunks);
+      this.#chunks = [];
+    } else this.#keepTail([part]);
+  }
+
+  #keepTail(parts: readonly Buffer[]): void {
+    const last = parts.map((part) => part.subarray(-KEPT_BYTES));
+    this.#tail = Buffer.from(Buffer.concat([this.#tail, ...last]).subarray(-KEPT_BYTES));
+  }
+
+  #finish(): void {
+    const length = this.#length;
+    const head = this.#head;
+    const [first] = this.#chunks;
+    const line = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks);
+    const tail = this.#tail;
+    this.#chunks = [];
+    this.#length = 0;
+    this.#head = undefined;
+    this.#tail = Buffer.alloc(0);
+    if (head !== undefined) this.#handlers.oversize(head, tail, length);
+    else {
+      const text = line.at(-1) === RETURN ? line.subarray(0, -1) : line;
+      if (text.length > 0) this.#handlers.line(text);
+    }
+  }
+}

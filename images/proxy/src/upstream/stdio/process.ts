@@ -1,0 +1,117 @@
+/** A child process in a group of its own: started without a shell, ended with everything it started. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import type { Clock } from '../../../../kit/src/clock.ts';
+
+/** How to start a child: nothing of our own environment goes along but what stands here. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Takes back what was prepared for this child; called after its end. */
+  release(): Promise<void>;
+}
+
+/** How a child ended. */
+export interface ProcessEnd {
+  /** In words, to stand behind "the MCP server". */
+  readonly text: string;
+  readonly reason: 'exited' | 'killed' | 'spawn_failed';
+}
+
+export const STOP = { afterStdinMs: 2_000, afterTermMs: 2_000 } as const;
+/** How long the output of a dead process may still take to arrive, a pipe held by a grandchild included. */
+const LAST_OUTPUT_MS = 250;
+
+export class ChildProcess {
+  /** Resolves when the process is gone and its last output has been delivered. */
+  readonly ended: Promise<ProcessEnd>;
+  readonly #process: ChildProcessWithoutNullStreams;
+  #gone = false;
+
+  constructor(
+    launch: Launch,
+    handlers: {
+      stdout(chunk: Buffer): void;
+      stderr(chunk: Buffer): void;
+      /** Output ended although the process may still run. */
+      stdoutEnded(): void;
+    },
+  ) {
+    this.#process = spawn(launch.command, [...launch.args], {
+      cwd: launch.cwd,
+      env: { ...launch.env },
+      shell: false,
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const { stdin, stdout, stderr } = this.#process;
+    stdout.on('data', handlers.stdout);
+    stdout.on('end', handlers.stdoutEnded);
+    stderr.on('data', handlers.stderr);
+    // A write that meets a closed pipe is told by the end of the process, which follows.
+    for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {});
+    this.ended = new Promise((resolve) => {
+      const end = (result: ProcessEnd) => {
+        this.#gone = true;
+        this.signal('SIGKILL');
+        for (const stream of [stdin, stdout, stderr]) stream.destroy();
+        resolve(result);
+      };
+      this.#process.once('error', (error: NodeJS.ErrnoException) => {
+        if (this.#process.pid === undefined)
+          end({
+            reason: 'spawn_failed',
+            text: `could not be started: ${launch.command}: ${error.code ?? error.message}`,
+          });
+      });
+      this.#process.once('exit', (code, signal) => {
+        this.#gone = true;
+        const result: ProcessEnd =
+          signal === null
+            ? { reason: 'exited', text: `ended with exit code ${code}` }
+            : { reason: 'killed', text: `was killed by ${signal}` };
+        const timer = setTimeout(end, LAST_OUTPUT_MS, result);
+        this.#process.once('close', () => {
+          clearTimeout(timer);
+          end(result);
+        });
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Writes one line; lost when the process is gone. */
+  writeLine(pieces: readonly Buffer[]): void {
+    if (this.#gone || !this.#process.stdin.writable) return;
+    this.#process.stdin.write(Buffer.concat([...pieces, Buffer.from('\n')]));
+  }
+
+  /** Sends a signal to the whole group; a group that is gone is no error. */
+  signal(signal: NodeJS.Signals): void {
+    const { pid } = this.#process;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // ESRCH: nothing of the group is left.
+    }
+  }
+
+  /** Ends the process: end of input, then SIGTERM, then SIGKILL to its group. */
+  async stop(clock: Clock): Promise<ProcessEnd> {
+    const gone = new AbortController();
+    void this.ended.then(() => gone.abort());
+    this.#process.stdin.end();
+    await clock.sleep(STOP.afterStdinMs, gone.signal);
+    if (!this.#gone) {
+      this.signal('SIGTERM');
+      await clock.sleep(STOP.afterTermMs, gone.signal);
+    }
+    if (!this.#gone) this.signal('SIGKILL');
+    return this.ended;
+  }
+}

@@ -1,0 +1,91 @@
+/** Wraps a child's standard error into our log: line by line, bounded in length and rate, secrets replaced. */
+import type { Clock } from '../../../../kit/src/clock.ts';
+import type { Logger } from '../../../../kit/src/logger.ts';
+import { LineSplitter } from './lines.ts';
+
+const MAX_LINE_BYTES = 64 * 1024;
+const MAX_TEXT = 2_000;
+const LINES_PER_SECOND = 50;
+const TAIL_LINES = 10;
+
+/** Anything that looks like a bearer credential, whoever's it is. */
+const BEARER = /\b(bearer\s+|_dremio)[A-Za-z0-9\-._~+/]{8,}=*/gi;
+const LEVELS: Readonly<Record<string, 'debug' | 'info' | 'warn' | 'error'>> = {
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  warn: 'warn',
+  error: 'error',
+  critical: 'error',
+};
+
+interface Entry {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly text: string;
+}
+
+/** Reads a structured log line of the official server; other text counts as debug output. */
+function readEntry(line: string): Entry {
+  if (line.startsWith('{'))
+    try {
+      const { level, message, logger } = JSON.parse(line) as Record<string, unknown>;
+      if (typeof message === 'string')
+        return {
+          level: LEVELS[String(level)] ?? 'info',
+          text: typeof logger === 'string' ? `${logger}: ${message}` : message,
+        };
+    } catch {
+      // Not JSON after all: taken as text.
+    }
+  return { level: 'debug', text: line };
+}
+
+export class StderrLog {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #lines: LineSplitter;
+  #second = 0;
+  #written = 0;
+  #dropped = 0;
+  #tail: string[] = [];
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#lines = new LineSplitter(MAX_LINE_BYTES, {
+      line: (bytes) => this.#line(bytes.toString('utf8')),
+      oversize: (head, _tail, length) =>
+        this.#line(`${head.toString('utf8')} … (${length} bytes in one line)`),
+    });
+  }
+
+  push(chunk: Buffer): void {
+    this.#lines.push(chunk);
+  }
+
+  /** The last lines, for the report of an unexpected end. */
+  tail(): readonly string[] {
+    return this.#tail;
+  }
+
+  /** Reports what the rate limit held back. */
+  flush(): void {
+    if (this.#dropped > 0) this.#log.warn('child_stderr_dropped', { lines: this.#dropped });
+    this.#dropped = 0;
+  }
+
+  #line(line: string): void {
+    const entry = readEntry(line);
+    const text = entry.text.replace(BEARER, '$1[redacted]').slice(0, MAX_TEXT);
+    if (text.trim() === '') return;
+    this.#tail = [...this.#tail.slice(1 - TAIL_LINES), text];
+    const second = Math.floor(this.#clock.now() / 1000);
+    if (second !== this.#second) {
+      this.flush();
+      this.#second = second;
+      this.#written = 0;
+    }
+    if (++this.#written > LINES_PER_SECOND) this.#dropped++;
+    else this.#log[entry.level]('child_stderr', { text });
+  }
+}
