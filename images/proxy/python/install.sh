@@ -34,6 +34,17 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+source=$work/source
+if [ -n "$revision" ]; then
+  git init --quiet "$source"
+  git -C "$source" fetch --quiet --depth 1 "$repository" "$revision" ||
+    fail "cannot fetch revision $revision from $repository: it must be reachable while the image" \
+      "is built and know that revision; without DREMIO_MCP_REVISION the pinned version is installed"
+  git -C "$source" checkout --quiet FETCH_HEAD
+  [ -f "$source/uv.lock" ] ||
+    fail "revision $revision of $repository has no uv.lock, so its dependencies cannot be pinned"
+fi
+
 # pip stays out of the environment that ends up in the image.
 python3 -m venv "$work/tools"
 python3 -m venv --without-pip "$venv"
@@ -53,15 +64,6 @@ if [ -z "$revision" ]; then
   install "$venv" $hashed --no-deps --requirement "$here/dremio-mcp.txt"
   exit
 fi
-
-source=$work/source
-git init --quiet "$source"
-git -C "$source" fetch --quiet --depth 1 "$repository" "$revision" ||
-  fail "cannot fetch revision $revision from $repository: it must be reachable while the image" \
-    "is built and know that revision; without DREMIO_MCP_REVISION the pinned version is installed"
-git -C "$source" checkout --quiet FETCH_HEAD
-[ -f "$source/uv.lock" ] ||
-  fail "revision $revision of $repository has no uv.lock, so its dependencies cannot be pinned"
 
 install "$work/tools" $hashed --requirement "$here/build-tools.txt"
 "$work/tools/bin/uv" export --quiet --directory "$source" --frozen --no-dev --no-emit-project \
