@@ -15,7 +15,7 @@ export interface EngineLimits {
 export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
   statementMs: 30_000,
   rows: 100_000,
-  resultBytes: 32 * 1024 * 1024,
-  memoryMiB: 256,
+  resultBytes: 16 * 1024 * 1024,
+  memoryMiB: 192,
   threads: 2,
 };

@@ -36,7 +36,7 @@ export const DEFAULT_JOB_LIMITS: JobLimits = {
   running: 2,
   unfinished: 200,
   finished: 500,
-  resultBytes: 64 * 1024 * 1024,
+  resultBytes: 32 * 1024 * 1024,
 };
 
 /** How long a job takes besides the engine's work, in real milliseconds. */
