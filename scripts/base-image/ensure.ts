@@ -1,0 +1,142 @@
+import Docker from 'dockerode';
+import { CommandError } from '../command-error.ts';
+import type { StackConfig } from '../config/stack-config.ts';
+import type { Engine } from '../engine/docker-engine.ts';
+import { aptInstall } from '../engine/docker-install.ts';
+import { hostSystem } from '../engine/host-system.ts';
+import { findProgram } from '../process.ts';
+import type { Display } from '../terminal/tasks.ts';
+import { buildBaseImage } from './build.ts';
+import { buildProxy, debianMirrors, trustedAuthorities } from './host-facts.ts';
+import { isOnEngine, pullImage } from './pull.ts';
+import { baseImageName, NPM_VERSION, type Recipe } from './recipe.ts';
+
+export interface EnsureOptions {
+  readonly config: StackConfig;
+  readonly engine: Engine;
+  /** May packages be installed on this machine? */
+  readonly install: boolean;
+  readonly display: Display;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes sure that the engine has the image that all others are built on: it is there, or pulled, or, where no
+ * registry can be reached and the user has named none, built from Debian packages. What was built is kept as this
+ * machine's `nodeImage`, below anything that the user sets.
+ */
+export async function ensureBaseImage(options: EnsureOptions): Promise<void> {
+  const { config, engine, display, signal } = options;
+  config.setMachine('imagePlatform', engine.platform);
+  const docker = new Docker(engine.options);
+  const task = display.task('Base image');
+  const progress = (text: string) => task.progress(text);
+  const ours = config.isSet('nodeImage') ? undefined : config.machine('nodeImage');
+  config.setMachine(
+    'nodeImage',
+    ours === undefined ? undefined : await stillGood(ours, docker, engine),
+  );
+  const name = config.get('nodeImage') ?? '';
+  if (await isOnEngine(docker, name)) return task.same(name);
+
+  progress(`pulling ${name}`);
+  const reason = await pullImage(docker, name, { signal, progress });
+  if (reason === undefined) return task.done(`${name}, pulled`);
+  const obstacle = config.isSet('nodeImage')
+    ? 'the stack names this image itself'
+    : obstacleToBuilding(engine, options.install);
+  if (obstacle !== undefined) {
+    task.failed('cannot be pulled');
+    throw new CommandError(
+      `The base image ${name} is not on the engine and cannot be pulled: ${reason}.`,
+      {
+        advice: [
+          `It is not built from Debian packages here, since ${obstacle}.`,
+          'Name one that the engine has or can pull, Debian bookworm with Node 24 and npm:',
+          '  npm run up -- --set nodeImage=registry.example/node:24-bookworm-slim',
+          ...(config.isSet('nodeImage')
+            ? ['Or go back to the default: npm run up -- --unset nodeImage']
+            : []),
+        ],
+      },
+    );
+  }
+  task.same(`${name} cannot be pulled`);
+  display.note(
+    `${name} cannot be pulled (${reason}).\n` +
+      'Building a base image from Debian packages instead, as root; this takes a minute or two.',
+  );
+  await buildOne(options, docker);
+}
+
+async function buildOne({ config, display, signal }: EnsureOptions, docker: Docker) {
+  if ((await findProgram('debootstrap')) === undefined || hostSystem().id !== 'debian')
+    await aptInstall(['debootstrap', 'debian-archive-keyring', 'ca-certificates'], {
+      title: 'Install debootstrap',
+      display,
+      signal,
+    });
+  const building = display.task('Build base image');
+  const proxy = buildProxy(process.env);
+  if (proxy.refused !== undefined)
+    display.warn(
+      `The proxy ${proxy.refused} is not put into images: its URL holds a password, or is this machine's loopback.`,
+    );
+  try {
+    const recipe = await hostRecipe();
+    config.setMachine('nodeImage', baseImageName(recipe));
+    if (await isOnEngine(docker, baseImageName(recipe)))
+      return building.same(baseImageName(recipe));
+    const progress = (text: string) => building.progress(text);
+    building.done(await buildBaseImage(recipe, { docker, signal, progress }));
+  } catch (error) {
+    config.setMachine('nodeImage', undefined);
+    building.failed();
+    throw error;
+  }
+}
+
+/** The image that an earlier run built, unless it is gone or this machine would now build another. */
+async function stillGood(
+  name: string,
+  docker: Docker,
+  engine: Engine,
+): Promise<string | undefined> {
+  if (!(await isOnEngine(docker, name))) return undefined;
+  if (obstacleToBuilding(engine, true) !== undefined) return name;
+  return baseImageName(await hostRecipe()) === name ? name : undefined;
+}
+
+async function hostRecipe(): Promise<Recipe> {
+  const proxy = buildProxy(process.env).url;
+  return {
+    architecture: DEBIAN_NAMES[process.arch] ?? process.arch,
+    ...(await debianMirrors()),
+    ...(proxy === undefined ? {} : { proxy }),
+    nodeVersion: process.versions.node,
+    npmVersion: NPM_VERSION,
+    bundle: await trustedAuthorities(process.env),
+  };
+}
+
+const DEBIAN_NAMES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+
+/** Why no base image can be built here, in words; `undefined` when one can. */
+function obstacleToBuilding(engine: Engine, install: boolean): string | undefined {
+  const host = hostSystem();
+  if (!host.debianLike) return `that needs Debian or Ubuntu, and this is ${host.id}`;
+  if (!host.root) return 'that needs root';
+  const here = `linux/${DEBIAN_NAMES[process.arch] ?? process.arch}`;
+  if (engine.platform !== here)
+    return `the engine runs ${engine.platform} and this machine is ${here}`;
+  if (!install) return '--no-install forbids it';
+  return undefined;
+}
+
+/** For `doctor`: whether a base image could be had, without changing anything. */
+export async function baseImageState(config: StackConfig, engine: Engine) {
+  const docker = new Docker(engine.options);
+  const name = config.get('nodeImage') ?? '';
+  const present = await isOnEngine(docker, name);
+  return { name, present, obstacle: obstacleToBuilding(engine, true) };
+}

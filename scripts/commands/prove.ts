@@ -1,0 +1,52 @@
+import { CommandError, EXIT } from '../command-error.ts';
+import { runSql } from '../mcp/mcp-client.ts';
+import type { Display } from '../terminal/tasks.ts';
+
+const WEATHER = 'Samples."samples.dremio.com"."NYC-weather.csv"';
+/** The rows that the demo's sample has. */
+const WEATHER_ROWS = 3833;
+const QUERY_MS = 60_000;
+
+export interface Proof {
+  readonly sql: string;
+  /** The one value that came back. */
+  readonly value: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Runs a real query the way a client does: through the URL, with the key.
+ * @throws CommandError (exit 4) when it fails or brings something else than it must
+ */
+export async function prove(options: {
+  url: string;
+  key: string;
+  demo: boolean;
+  display: Display;
+  signal: AbortSignal;
+}): Promise<Proof> {
+  const { url, key, demo, display, signal } = options;
+  const sql = demo ? `SELECT COUNT(*) AS total_records FROM ${WEATHER}` : 'SELECT 1 AS one';
+  const expected = demo ? WEATHER_ROWS : 1;
+  const task = display.task('Query through the URL');
+  task.progress(sql);
+  const started = performance.now();
+  try {
+    const answer = await runSql({ url, key, sql, timeoutMs: QUERY_MS, signal });
+    if (answer.kind === 'error')
+      throw new CommandError(`The query through ${url} failed: ${answer.message}`, {
+        exitCode: EXIT.notReady,
+      });
+    const value = Number(Object.values(answer.rows[0] ?? {})[0]);
+    if (value !== expected)
+      throw new CommandError(`The query "${sql}" brought ${value} instead of ${expected}.`, {
+        exitCode: EXIT.notReady,
+      });
+    const shown = value.toLocaleString('en-US');
+    task.done(demo ? `${shown} rows in ${WEATHER}` : `${sql} brought ${shown}`);
+    return { sql, value, durationMs: Math.round(performance.now() - started) };
+  } catch (error) {
+    task.failed();
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+import { EXIT } from '../command-error.ts';
+import { recordedEngine } from '../engine/choose.ts';
+import { commandFor, openSession } from '../session.ts';
+import { type ServiceStatus, type StackStatus, stackStatus } from '../stack/stack-status.ts';
+import { formatDuration } from '../terminal/duration.ts';
+import { type Style, styleFor } from '../terminal/style.ts';
+import { printable, tableLines } from '../terminal/table.ts';
+
+export interface StatusOptions {
+  readonly stack: string;
+  readonly json: boolean;
+}
+
+/** Prints what runs and how it is. @returns the exit code: 0 when all is ready, 4 when not */
+export async function status(project: string, options: StatusOptions): Promise<number> {
+  const { config, docker, engine, files } = await openSession(project, options.stack);
+  const found = await stackStatus(docker, options.stack);
+  const ready = found.services.length > 0 && found.services.every((service) => service.ready);
+  const url = `http://127.0.0.1:${config.get('mcpPort')}/mcp`;
+  const head = {
+    stack: options.stack,
+    ready,
+    mcpUrl: url,
+    madeWith: (await recordedEngine(files)) ?? null,
+    docker: { address: engine.address.url, version: engine.version, platform: engine.platform },
+  };
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ ...head, ...found }, undefined, 2)}\n`);
+  else
+    process.stdout.write(
+      `${statusLines(head, found, styleFor(process.stdout), new Date()).join('\n')}\n`,
+    );
+  return ready ? EXIT.ok : EXIT.notReady;
+}
+
+interface Head {
+  readonly stack: string;
+  readonly ready: boolean;
+  readonly mcpUrl: string;
+  readonly madeWith: string | null;
+  readonly docker: { readonly address: string; readonly version: string };
+}
+
+/** The report for people. */
+export function statusLines(head: Head, status: StackStatus, style: Style, now: Date): string[] {
+  const { services, token, child } = status;
+  if (services.length === 0)
+    return [
+      `The stack "${head.stack}" has no containers on the engine at ${head.docker.address}.`,
+      `Deploy it: ${commandFor(head.stack, 'up')}`,
+    ];
+  const fact = (name: string, text: string) => `${name.padEnd(12)}${text}`;
+  const rows = services.map((service) => [
+    service.component,
+    stateText(service, style),
+    since(service.startedAt, now),
+    String(service.restarts),
+    service.ports.join(', ') || '-',
+    imageText(service),
+  ]);
+  return [
+    fact('Stack', `${head.stack}, ${head.ready ? style.good('ready') : style.bad('not ready')}`),
+    fact('MCP URL', head.mcpUrl),
+    fact(
+      'Engine',
+      `Docker ${head.docker.version} at ${head.docker.address}, stack made with ${head.madeWith ?? 'an engine that is not recorded here'}`,
+    ),
+    ...(child === null
+      ? []
+      : [
+          fact('MCP server', child === 'running' ? style.good(child) : style.bad(printable(child))),
+        ]),
+    ...(token === null ? [] : tokenLines(token, style).map((text) => fact('Token', text))),
+    '',
+    ...tableLines(['Service', 'State', 'Up for', 'Restarts', 'Published', 'Image'], rows, {
+      rule: true,
+      right: new Set([3]),
+    }),
+    ...services.flatMap((service) => troubleLines(service, style, now)),
+  ];
+}
+
+function tokenLines(token: NonNullable<StackStatus['token']>, style: Style): string[] {
+  const { secondsLeft, refreshAt, failure } = token;
+  const life =
+    secondsLeft === null
+      ? style.bad('none yet')
+      : secondsLeft <= 0
+        ? style.bad('expired')
+        : `${formatDuration(secondsLeft * 1000)} left${refreshAt === null ? '' : `, refreshed at ${refreshAt}`}`;
+  return failure === null ? [life] : [life, style.bad(`login fails: ${printable(failure)}`)];
+}
+
+function stateText(service: ServiceStatus, style: Style): string {
+  if (service.state !== 'running') {
+    const why = service.outOfMemory ? 'out of memory' : `exit code ${service.exitCode}`;
+    return style.bad(service.state === 'exited' ? `exited (${why})` : service.state);
+  }
+  return service.ready ? style.good('ready') : style.bad('not ready');
+}
+
+function troubleLines(service: ServiceStatus, style: Style, now: Date): string[] {
+  const lines = service.reasons.map(
+    ({ message }) => `  ${style.bad('not ready')}: ${printable(message)}`,
+  );
+  const { lastError } = service;
+  if (lastError !== null) {
+    const detail = lastError.detail === '' ? '' : `: ${printable(lastError.detail)}`;
+    lines.push(
+      `  last ${lastError.level === 'warn' ? 'warning' : 'error'}, ${since(lastError.time, now)} ago: ${printable(lastError.event)}${detail}`,
+    );
+  }
+  return lines.length === 0 ? [] : ['', service.component, ...lines];
+}
+
+function imageText({ image, imageTags }: ServiceStatus): string {
+  return imageTags[0] ?? image.replace('sha256:', '').slice(0, 12);
+}
+
+function since(time: string, now: Date): string {
+  const at = Date.parse(time);
+  return Number.isNaN(at) ? '-' : formatDuration(Math.max(0, now.getTime() - at));
+}

@@ -1,0 +1,55 @@
+import { clientSettings } from '../mcp/client-settings.ts';
+import { commandFor } from '../session.ts';
+import { formatDuration } from '../terminal/duration.ts';
+import { styleFor } from '../terminal/style.ts';
+
+/** What `up` prints at its end: the URL, how to read the key, settings to paste, what to do next. */
+export function resultLines(result: {
+  stack: string;
+  url: string;
+  durationMs: number;
+  /** Address of the engine when it is on another machine. */
+  remote: string | undefined;
+}): string[] {
+  const { stack, url, durationMs, remote } = result;
+  const style = styleFor(process.stdout);
+  const quiet = (command: string, words: string) =>
+    commandFor(stack, command, words).replace('npm run', 'npm run -s');
+  const next = (command: string, words: string, what: string) =>
+    `  ${commandFor(stack, command, words).padEnd(44)} ${style.dim(what)}`;
+  const settings = clientSettings(url).flatMap(({ client, where, text }) => [
+    '',
+    `  ${style.bold(client)} ${style.dim(`(${where})`)}`,
+    '',
+    ...text.split('\n').map((line) => `    ${line}`),
+  ]);
+  return [
+    '',
+    `  ${style.good('Ready')} in ${formatDuration(durationMs)}.`,
+    '',
+    `  MCP URL   ${style.bold(style.accent(url))}`,
+    `  Key       ${quiet('output', 'mcpKeys --show-secrets')}`,
+    ...(remote === undefined ? [] : ['', ...remoteLines(url, remote)]),
+    '',
+    `  Put the key in place of ${style.bold('<key>')}:`,
+    ...settings,
+    '',
+    `  ${style.bold('Next')}`,
+    '',
+    next('query', `'SELECT 1'`, 'ask something'),
+    next('status', '', 'what runs, and how the token is'),
+    next('logs', 'proxy --follow', 'what a service says'),
+    next('down', '', 'remove it again'),
+    '',
+  ];
+}
+
+function remoteLines(url: string, remote: string): string[] {
+  const { port } = new URL(url);
+  const { username, hostname } = new URL(remote);
+  const target = username === '' ? hostname : `${username}@${hostname}`;
+  return [
+    `  The Docker engine is on ${hostname}, so the URL is on the loopback address there and was not tried from here.`,
+    `  Reach it with: ssh -N -L ${port}:127.0.0.1:${port} ${target}`,
+  ];
+}

@@ -1,0 +1,40 @@
+import type Docker from 'dockerode';
+import * as runner from '../../local/index.ts';
+import { CommandError, messageOf } from '../command-error.ts';
+import { type StackFiles, writeWhole } from '../stack/stack-files.ts';
+import type { Deployment } from './deployment.ts';
+
+/** The stack as the runner in local/ deploys it. */
+export function localDeployment(
+  files: StackFiles,
+  passphrase: string,
+  docker: Docker.DockerOptions,
+): Deployment {
+  const common = {
+    projectDir: files.project,
+    stack: files.stack,
+    configFile: files.config,
+    passphrase,
+    stateDir: files.folder,
+    docker,
+  };
+  return {
+    kind: 'local',
+    up: (options) =>
+      translated(async () => {
+        await writeWhole(files.engine, 'local\n');
+        return (await runner.up({ ...common, ...options })).summary;
+      }),
+    destroy: (options) => translated(() => runner.destroy({ ...common, ...options })),
+    outputs: () => translated(() => runner.outputs({ stateDir: files.folder, passphrase })),
+  };
+}
+
+async function translated<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof runner.RunnerError)) throw error;
+    throw new CommandError(messageOf(error), { cause: error });
+  }
+}

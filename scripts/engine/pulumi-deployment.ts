@@ -1,0 +1,136 @@
+import { mkdir } from 'node:fs/promises';
+import {
+  CommandError as CliError,
+  ConcurrentUpdateError,
+  LocalWorkspace,
+  type PulumiCommand,
+  Stack,
+} from '@pulumi/pulumi/automation/index.js';
+import { CommandError, EXIT, messageOf } from '../command-error.ts';
+import { run } from '../process.ts';
+import { type StackFiles, writeWhole } from '../stack/stack-files.ts';
+import type { Deployment } from './deployment.ts';
+import { pulumiEvents, summaryOf } from './pulumi-events.ts';
+
+/** The stack as the Pulumi CLI deploys it, driven through the Automation API. */
+export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Deployment {
+  const variables = pulumiEnvironment(files, process.env);
+  const stack = async () => {
+    await mkdir(files.backend, { recursive: true, mode: 0o700 });
+    await makeStack(files, pulumi, variables);
+    const workspace = await LocalWorkspace.create({
+      workDir: files.project,
+      pulumiCommand: pulumi,
+      envVars: variables,
+    });
+    return Stack.select(files.stack, workspace);
+  };
+  return {
+    kind: 'pulumi',
+    up: ({ onEvent, signal }) =>
+      translated(signal, async () => {
+        await writeWhole(files.engine, 'pulumi\n');
+        const started = performance.now();
+        const result = await (await stack()).up({
+          configFile: files.config,
+          onEvent: pulumiEvents(onEvent),
+          signal,
+          suppressProgress: true,
+          suppressOutputs: true,
+        });
+        return summaryOf(result.summary.resourceChanges ?? {}, performance.now() - started);
+      }),
+    destroy: ({ onEvent, signal, deleteData }) =>
+      translated(signal, async () => {
+        const started = performance.now();
+        const selected = await stack();
+        const result = await selected.destroy({
+          configFile: files.config,
+          onEvent: pulumiEvents(onEvent),
+          signal,
+          suppressProgress: true,
+          suppressOutputs: true,
+          ...(deleteData ? {} : { excludeProtected: true }),
+        });
+        return summaryOf(result.summary.resourceChanges ?? {}, performance.now() - started);
+      }),
+    outputs: async () => {
+      const all = await translated(undefined, async () => (await stack()).outputs());
+      return Object.fromEntries(
+        Object.entries(all).map(([name, { value, secret }]) => [name, { value, secret }]),
+      );
+    },
+  };
+}
+
+/**
+ * What the CLI must find in its environment: the backend and the passphrase of the stack's folder unless the caller's
+ * environment names others. The passphrase goes there as a file's name, not as text.
+ */
+export function pulumiEnvironment(
+  files: StackFiles,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const own = (names: readonly string[], values: Record<string, string>) =>
+    names.some((name) => environment[name] !== undefined) ? {} : values;
+  return {
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+    ...own(['PULUMI_BACKEND_URL', 'PULUMI_ACCESS_TOKEN'], {
+      PULUMI_BACKEND_URL: `file://${files.backend}`,
+    }),
+    ...own(['PULUMI_CONFIG_PASSPHRASE', 'PULUMI_CONFIG_PASSPHRASE_FILE'], {
+      PULUMI_CONFIG_PASSPHRASE_FILE: files.passphrase,
+    }),
+  };
+}
+
+/** `pulumi stack init` through the Automation API would write a salt into the file that is in git. */
+async function makeStack(
+  files: StackFiles,
+  pulumi: PulumiCommand,
+  variables: Record<string, string>,
+): Promise<void> {
+  const words = ['--non-interactive', '--stack', files.stack, '--config-file', files.config];
+  const options = { cwd: files.project, env: { ...process.env, ...variables } };
+  const present = await run(pulumi.command, ['config', '--json', ...words], options);
+  if (present.code === 0) return;
+  const made = await run(
+    pulumi.command,
+    ['stack', 'init', ...words, '--secrets-provider', 'passphrase'],
+    options,
+  );
+  if (made.code !== 0 && !made.stderr.includes('already exists'))
+    throw new CommandError(`Pulumi could not make the stack: ${firstError(made.stderr)}`);
+}
+
+async function translated<T>(
+  signal: AbortSignal | undefined,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (signal?.aborted)
+      throw new CommandError('Interrupted.', { exitCode: EXIT.interrupted, cause: error });
+    if (error instanceof ConcurrentUpdateError)
+      throw new CommandError('Another Pulumi run holds this stack.', {
+        advice: ['Wait for it. If none runs any more: pulumi cancel'],
+        cause: error,
+      });
+    if (error instanceof CliError)
+      throw new CommandError(firstError(messageOf(error)), { cause: error });
+    throw error;
+  }
+}
+
+/** The errors out of all that the CLI printed, without its progress lines. */
+export function firstError(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  const errors = lines.filter(
+    (line) => /^error: /.test(line) && !/^error: update failed$/.test(line),
+  );
+  const found = errors.map((line) => line.slice('error: '.length));
+  return found.length > 0
+    ? [...new Set(found)].join('\n')
+    : (lines.find((line) => line !== '') ?? 'failed');
+}

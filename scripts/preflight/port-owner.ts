@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type Docker from 'dockerode';
+import { codeOf } from '../command-error.ts';
+
+/** Who listens on a TCP port. */
+export type PortOwner =
+  | { readonly kind: 'container'; readonly name: string; readonly stack?: string }
+  | { readonly kind: 'process'; readonly pid: number; readonly command: string }
+  | { readonly kind: 'unknown' };
+
+/** Whether something else could listen on 127.0.0.1:`port` right now. */
+export function isPortFree(port: number, address = '127.0.0.1'): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error) => {
+      const code = codeOf(error);
+      if (code === 'EADDRINUSE') resolve(false);
+      // Ports below 1024 are the engine's to open, not ours.
+      else if (code === 'EACCES') resolve(true);
+      else reject(error);
+    });
+    server.listen({ port, host: address, exclusive: true }, () =>
+      server.close(() => resolve(true)),
+    );
+  });
+}
+
+/** The first free port after `port`, for a hint; looks at a hundred. */
+export async function nextFreePort(port: number): Promise<number | undefined> {
+  for (let candidate = port + 1; candidate <= Math.min(port + 100, 65_535); candidate += 1)
+    if (await isPortFree(candidate)) return candidate;
+  return undefined;
+}
+
+/** The container that publishes a port on this engine. */
+export async function containerOnPort(
+  docker: Docker,
+  port: number,
+): Promise<PortOwner | undefined> {
+  const containers = await docker.listContainers();
+  const found = containers.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
+  if (found === undefined) return undefined;
+  const stack = found.Labels['lakehouse.stack'];
+  return {
+    kind: 'container',
+    name: found.Names[0]?.replace(/^\//, '') ?? found.Id.slice(0, 12),
+    ...(stack === undefined ? {} : { stack }),
+  };
+}
+
+/** The process that listens on a port, read from /proc; `undefined` without /proc or the right to look. */
+export function processOnPort(port: number): PortOwner | undefined {
+  const inodes = new Set(
+    ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => listeningInodes(textOf(path), port)),
+  );
+  if (inodes.size === 0) return undefined;
+  for (const pid of entries('/proc').filter((name) => /^\d+$/.test(name)))
+    for (const descriptor of entries(`/proc/${pid}/fd`))
+      if (inodes.has(inodeOf(`/proc/${pid}/fd/${descriptor}`)))
+        return { kind: 'process', pid: Number(pid), command: textOf(`/proc/${pid}/comm`).trim() };
+  return undefined;
+}
+
+/** Inodes of the sockets that listen on a port, out of /proc/net/tcp (proc(5): state 0A is LISTEN). */
+export function listeningInodes(table: string, port: number): string[] {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  return table.split('\n').flatMap((line) => {
+    const fields = line.trim().split(/\s+/);
+    const listening = fields[1]?.endsWith(`:${hex}`) && fields[3] === '0A';
+    return listening && fields[9] !== undefined ? [fields[9]] : [];
+  });
+}
+
+const inodeOf = (path: string) => {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1] ?? '';
+  } catch {
+    return '';
+  }
+};
+const textOf = (path: string) => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+const entries = (path: string) => {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+};

@@ -1,0 +1,69 @@
+import Docker from 'dockerode';
+import { CommandError, EXIT } from './command-error.ts';
+import { readPassphrase } from './config/passphrase.ts';
+import { StackConfig } from './config/stack-config.ts';
+import { openDeployment } from './engine/choose.ts';
+import type { Deployment } from './engine/deployment.ts';
+import { dockerAddress } from './engine/docker-address.ts';
+import { type Engine, findEngine, requireEngine } from './engine/docker-engine.ts';
+import { isKnownStack, type StackFiles, stackFiles } from './stack/stack-files.ts';
+import type { Display } from './terminal/tasks.ts';
+
+/** What the commands that look at a deployed stack work with. */
+export interface Session {
+  readonly files: StackFiles;
+  readonly config: StackConfig;
+  readonly passphrase: string;
+  readonly engine: Engine;
+  readonly docker: Docker;
+}
+
+/** Opens a stack that is there already, and its Docker engine; installs, makes and changes nothing. */
+export async function openSession(project: string, stack: string): Promise<Session> {
+  const files = stackFiles(project, stack);
+  if (!isKnownStack(files)) throw notDeployed(files);
+  const passphrase = (await readPassphrase(files, process.env, { make: false })) ?? '';
+  const config = await StackConfig.read(files, passphrase);
+  const engine = requireEngine(
+    await findEngine(dockerAddress(config.get('docker:host'), process.env)),
+  );
+  return { files, config, passphrase, engine, docker: new Docker(engine.options) };
+}
+
+/** The stack's engine of deployment. @throws CommandError when it was never deployed. */
+export async function requireDeployment(
+  { files, passphrase, engine }: Session,
+  display: Display,
+  signal: AbortSignal,
+): Promise<Deployment> {
+  const docker = engine.options;
+  const found = await openDeployment({ files, passphrase, docker, display, signal });
+  if (found === undefined) throw notDeployed(files);
+  return found;
+}
+
+export function notDeployed({ stack }: StackFiles): CommandError {
+  const option = stack === 'dev' ? '' : ` -- --stack ${stack}`;
+  return new CommandError(`The stack "${stack}" is not deployed here.`, {
+    exitCode: EXIT.notReady,
+    advice: [`Deploy it: npm run up${option}`],
+  });
+}
+
+/** URL and key of a deployed stack, from its outputs. */
+export async function accessOf(deployment: Deployment, files: StackFiles) {
+  const outputs = await deployment.outputs();
+  const url = outputs.mcpUrl?.value;
+  const keys = outputs.mcpKeys?.value;
+  const [key] = typeof keys === 'object' && keys !== null ? Object.values(keys) : [];
+  if (typeof url !== 'string' || typeof key !== 'string') throw notDeployed(files);
+  return { url, key };
+}
+
+/** How a command of this stack is typed, for advice. */
+export function commandFor(stack: string, command: string, words = ''): string {
+  const rest = [stack === 'dev' ? '' : `--stack ${stack}`, words]
+    .filter((part) => part !== '')
+    .join(' ');
+  return rest === '' ? `npm run ${command}` : `npm run ${command} -- ${rest}`;
+}
