@@ -89,7 +89,12 @@ export function execute(run: Run, execution: Execution): Promise<Executed> {
         resolve({ outputs, registered });
       },
       failed: (message) => stop(new RunnerError(run.mask.apply(message))),
-      printed: (line, stream) => run.emit(printedEvent(line, stream)),
+      printed(line, stream) {
+        // A preview does not know every output, which the SDK takes for a mistake.
+        if (!(preview && /Undefined value \(.*\) will not show/.test(line))) {
+          run.emit(printedEvent(line, stream));
+        }
+      },
     });
 
     if (signal?.aborted) onAbort();

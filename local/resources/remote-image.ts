@@ -2,6 +2,7 @@
 
 import { orMissing } from '../engine-error.ts';
 import { RunnerError } from '../errors.ts';
+import { jsonLines } from '../json-lines.ts';
 import type { ResourceType } from '../resource-type.ts';
 import { choice, flag, listOf, mapOf, text } from '../shape.ts';
 
@@ -32,13 +33,9 @@ export const remoteImage: ResourceType = {
     const platform = inputs.platform;
     context.progress(`pulling ${name}`);
     const stream = await docker.pull(name, typeof platform === 'string' ? { platform } : {});
-    await new Promise<void>((done, fail) => {
-      docker.modem.followProgress(stream, (error: Error | null, events: { error?: string }[]) => {
-        const failed = error?.message ?? events.find((event) => event.error)?.error;
-        if (failed === undefined) done();
-        else fail(new RunnerError(`Cannot pull ${name}: ${failed}`));
-      });
-    });
+    for await (const { error } of jsonLines<{ error?: string }>(stream)) {
+      if (error !== undefined) throw new RunnerError(`Cannot pull ${name}: ${error}`);
+    }
     return describe(await docker.getImage(name).inspect());
   },
 
