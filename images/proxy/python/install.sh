@@ -36,6 +36,8 @@ trap 'rm -rf "$work"' EXIT
 
 source=$work/source
 if [ -n "$revision" ]; then
+  # Where the base image tells pip which authorities to trust, git trusts the same.
+  if [ -n "${PIP_CERT:-}" ]; then export GIT_SSL_CAINFO="$PIP_CERT"; fi
   git init --quiet "$source"
   git -C "$source" fetch --quiet --depth 1 "$repository" "$revision" ||
     fail "cannot fetch revision $revision from $repository: it must be reachable while the image" \
