@@ -61,7 +61,7 @@ for (const name of ['requirements', 'build-tools']) {
   });
 }
 
-test('the command line libraries are the last ones that the server can be imported with', () => {
+test('the command line libraries are ones that the server can be imported with', () => {
   assert.equal(pinned.get('typer'), '0.15.4');
   assert.equal(pinned.get('click'), '8.1.8');
 });
