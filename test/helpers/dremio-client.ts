@@ -77,7 +77,8 @@ export class DremioClient {
   async login(user: { userName: string; password: string }): Promise<Reply> {
     const { userName, password } = user;
     const reply = await this.post('/apiv2/login', { userName, password }, { authorization: null });
-    if (reply.status === 200) this.#authorization = `Bearer ${reply.json.token}`;
+    const token: unknown = reply.json?.token;
+    if (typeof token === 'string') this.#authorization = `Bearer ${token}`;
     return reply;
   }
 

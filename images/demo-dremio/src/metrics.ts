@@ -2,7 +2,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DemoDremio } from './start.ts';
 
-const PREFIX = 'lakehouse_demo_dremio_';
+const PREFIX = 'demo_dremio_';
 
 export function registerMetrics(registry: Registry, demo: DemoDremio): void {
   const registers = [registry];
@@ -12,12 +12,14 @@ export function registerMetrics(registry: Registry, demo: DemoDremio): void {
     labelNames: ['method', 'path', 'status'],
     registers,
   });
-  const ended = new Counter({
-    name: `${PREFIX}ended_token_requests_total`,
-    help: 'Requests with a token that had been valid once: expired by its time, or revoked.',
-    labelNames: ['state'],
-    registers,
-  });
+  const endedTokens = (state: 'expired' | 'revoked', how: string) =>
+    new Counter({
+      name: `${PREFIX}${state}_token_requests_total`,
+      help: `Requests with a token that had been valid once and had ${how}.`,
+      registers,
+    });
+  const expired = endedTokens('expired', 'reached the end of its life');
+  const revoked = endedTokens('revoked', 'been logged out or revoked');
   const logins = new Counter({
     name: `${PREFIX}logins_total`,
     help: 'Logins by outcome.',
@@ -47,12 +49,12 @@ export function registerMetrics(registry: Registry, demo: DemoDremio): void {
   gauge('tokens_valid', 'Tokens that are valid now.', () => demo.tokens.valid);
 
   // Series that exist from the start: "none" can be told from "not measured".
-  for (const state of ['expired', 'revoked']) ended.inc({ state }, 0);
   for (const outcome of ['success', 'refused']) logins.inc({ outcome }, 0);
   demo.observe({
     request: ({ method, route, status, tokenState }) => {
       requests.inc({ method, path: route, status: String(status) });
-      if (tokenState === 'expired' || tokenState === 'revoked') ended.inc({ state: tokenState });
+      if (tokenState === 'expired') expired.inc();
+      if (tokenState === 'revoked') revoked.inc();
     },
     login: (success) => logins.inc({ outcome: success ? 'success' : 'refused' }),
     job: ({ state }) => jobs.inc({ state }),

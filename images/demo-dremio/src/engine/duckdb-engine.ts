@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { type Dataset, isContainer, isDataset } from '../catalog/model.ts';
 import { SAMPLE_SOURCE } from '../catalog/sample.ts';
 import type { SystemRows } from '../catalog/system-tables.ts';
-import { dremioErrorText, type MissingObject } from '../sql/error-text.ts';
+import { dremioErrorText, isPathTooDeep, notFound } from '../sql/error-text.ts';
 import { nameChains } from '../sql/names.ts';
 import { refuseReservedWords } from '../sql/reserved-words.ts';
 import { type Homes, INTERNAL_INFORMATION_SCHEMA, rewrite } from '../sql/rewrite.ts';
@@ -100,36 +100,43 @@ class DuckDbEngine implements Engine {
     });
   }
 
-  /** The first thing that the statement names and the catalog does not have. */
-  #missing(statement: string, tables: readonly string[][]): MissingObject | undefined {
+  /**
+   * The datasets that a statement reads. Only the catalog's can be read: neither the engine's own tables, nor files,
+   * which it would take for tables by their names.
+   */
+  #datasets(names: readonly string[][], context: readonly string[]): Dataset[] {
+    return names.map((name) => {
+      const dataset = this.#dataset(name, context);
+      if (dataset) return dataset;
+      throw notFound(this.#parts.catalog.missing(name) ?? { name: name.join('.'), within: [] });
+    });
+  }
+
+  /** The engine's parser gives up on paths of more than three names; the catalog knows what is missing. */
+  #tooDeep(sql: string): SqlError | undefined {
     const { catalog } = this.#parts;
-    // The engine's parser gives up on paths of more than three names, so it lists no tables then.
-    const deep = nameChains(statement).filter(
-      (path) => path.length > 3 && !catalog.byPath(path.slice(0, 3)),
+    const path = nameChains(sql).find(
+      (chain) => chain.length > 3 && !catalog.byPath(chain.slice(0, 3)),
     );
-    return [...tables, ...deep].map((path) => catalog.missing(path)).find((missing) => missing);
+    const missing = path && catalog.missing(path);
+    return missing && notFound(missing);
   }
 
   async run(sql: string, { context = [], signal }: QueryOptions): Promise<QueryResult> {
     if (this.#parts.strictKeywords) refuseReservedWords(sql);
     const statement = context.length > 0 ? rewrite(sql, this.#homes()) : rewrite(sql);
     const connection = await this.#instance.connect();
-    let missing = this.#missing(sql, []);
     try {
       if (context.length > 0) await this.#enter(connection, context);
       const names = connection.getTableNames(statement, true).map(publicPath);
-      const nodes = names.map((name) => this.#dataset(name, context));
-      missing ??= this.#missing(
-        sql,
-        names.filter((_, index) => !nodes[index]),
-      );
-      await this.#prepareTables(nodes.filter((node) => node !== undefined));
+      await this.#prepareTables(this.#datasets(names, context));
       return await runStatement(connection, statement, this.#parts.limits, signal);
     } catch (error) {
       if (error instanceof SqlError) throw error;
-      throw new SqlError(
-        dremioErrorText(error instanceof Error ? error.message : String(error), missing),
-      );
+      const message = error instanceof Error ? error.message : String(error);
+      if (isPathTooDeep(message))
+        throw this.#tooDeep(sql) ?? new SqlError(dremioErrorText(message));
+      throw new SqlError(dremioErrorText(message));
     } finally {
       connection.disconnectSync();
     }

@@ -1,5 +1,6 @@
 /** Turns the engine's error messages into the words that Dremio has for the common ones. */
 import { INTERNAL_INFORMATION_SCHEMA } from './rewrite.ts';
+import { SqlError } from './sql-error.ts';
 
 /** The deepest container that exists on the way to an object. */
 export interface MissingObject {
@@ -7,40 +8,45 @@ export interface MissingObject {
   readonly within: readonly string[];
 }
 
-/** The last is what the parser says of a path with more than three names. */
-const UNKNOWN_TABLE = /^(?:Catalog|Binder) Error: (?:Table with|Catalog "|Schema)|NameListToString/;
+export const notFound = ({ name, within }: MissingObject): SqlError =>
+  new SqlError(
+    within.length > 0
+      ? `Object '${name}' not found within '${within.join('.')}'`
+      : `Object '${name}' not found`,
+  );
 
-const quoted = (text: string): string => text.replace(/^"|"$/g, '');
+/** Whether the engine's parser stumbled over a path of more than three names. */
+export const isPathTooDeep = (message: string): boolean => message.includes('NameListToString');
 
-/**
- * @param message the engine's message
- * @param missing the first table of the statement that the catalog does not know, if any
- */
-export function dremioErrorText(message: string, missing: MissingObject | undefined): string {
+type Translation = readonly [RegExp, (first: string, second: string) => string];
+
+const TRANSLATIONS: readonly Translation[] = [
+  [
+    /^Binder Error: Referenced column "((?:[^"]|"")+)" (?:not )?/,
+    (column) => `Column '${column}' not found in any table`,
+  ],
+  [
+    /^Binder Error: Table "((?:[^"]|"")+)" does not have a column named "((?:[^"]|"")+)"/,
+    (table, column) => `Column '${column}' not found in table '${table}'`,
+  ],
+  [
+    /^Catalog Error: (?:(?:Scalar|Aggregate|Table) )?Function with name "?([^\s"]+)"? does not exist/,
+    (called) => `No match found for function signature ${called.toUpperCase()}`,
+  ],
+  [/^Parser Error: ([\s\S]*)$/, (detail) => `Failure parsing the query.\n\n${detail}`],
+];
+
+/** The engine's message in Dremio's words where there are such, else as it is, without its class. */
+export function dremioErrorText(message: string): string {
   const text = message
     .replaceAll(INTERNAL_INFORMATION_SCHEMA, 'INFORMATION_SCHEMA')
     // The engine quotes the rewritten statement below its message; it means nothing to the caller.
     .replace(/\n+LINE \d+:[\s\S]*$/, '')
     .replace(/^Failed to extract statements: /, '')
     .trim();
-  if (missing && UNKNOWN_TABLE.test(text))
-    return missing.within.length > 0
-      ? `Object '${missing.name}' not found within '${missing.within.join('.')}'`
-      : `Object '${missing.name}' not found`;
-  const column = /^Binder Error: Referenced column "((?:[^"]|"")+)" (?:not )?/.exec(text)?.[1];
-  if (column) return `Column '${column}' not found in any table`;
-  const ofTable =
-    /^Binder Error: Table "((?:[^"]|"")+)" does not have a column named "((?:[^"]|"")+)"/.exec(
-      text,
-    );
-  if (ofTable?.[1] && ofTable[2])
-    return `Column '${ofTable[2]}' not found in table '${ofTable[1]}'`;
-  const called =
-    /^Catalog Error: (?:Scalar|Aggregate|Table)? ?Function with name (\S+) does not exist/i.exec(
-      text,
-    )?.[1];
-  if (called) return `No match found for function signature ${quoted(called).toUpperCase()}`;
-  const parser = /^Parser Error: ([\s\S]*)$/.exec(text)?.[1];
-  if (parser) return `Failure parsing the query.\n\n${parser}`;
+  for (const [pattern, translate] of TRANSLATIONS) {
+    const found = pattern.exec(text);
+    if (found) return translate(found[1] ?? '', found[2] ?? '');
+  }
   return text.replace(/^(?:\w+ )+Error: /, '');
 }
