@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { MAX_TIMER_MS } from '../../images/kit/src/clock.ts';
+import type { ProbeOutcome } from '../../images/refresher/src/answer.ts';
+import { DAY, fails, HOUR, MINUTE, SECOND, START, World } from '../helpers/refresher-world.ts';
+
+describe('the refresher over time', () => {
+  it('R1: in a year of 30 h tokens logs in 365 to 371 times and never lets less than 5 h 54 min remain', () => {
+    let chance = 0;
+    const world = new World({ lifeMs: 30 * HOUR, random: () => (chance = (chance + 0.37) % 1) });
+    world.run(365 * DAY);
+    assert.ok(world.logins.length >= 365 && world.logins.length <= 371, `${world.logins.length}`);
+    assert.ok(world.leastLife >= 5.9 * HOUR);
+    assert.deepEqual(world.gaps, []);
+  });
+
+  it('R2: keeps any life from 1 min to 10 years without a gap, with few logins and no long timer', () => {
+    const life = fc.integer({ min: MINUTE, max: 3650 * DAY });
+    fc.assert(
+      fc.property(
+        life,
+        fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+        (lifeMs, chance) => {
+          const world = new World({ lifeMs, random: () => chance.next().value });
+          // Long enough for some renewals of short lives; long lives are kept affordable.
+          const span = Math.min(5 * lifeMs, 2 * DAY);
+          world.run(span);
+          assert.deepEqual(world.gaps, []);
+          assert.ok(world.logins.length <= span / (0.75 * lifeMs) + 1);
+          assert.ok(world.longestWait <= MAX_TIMER_MS);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('replaces a token of 60 s with at least 11 s to spare', () => {
+    const world = new World({ lifeMs: MINUTE, random: () => 0 });
+    world.run(HOUR);
+    assert.ok(world.leastLife >= 11 * SECOND, `${world.leastLife}`);
+  });
+
+  it('R3: bridges an outage of 5 h 50 min at any moment without a second without a valid token', () => {
+    const start = fc.integer({ min: MINUTE, max: 60 * HOUR });
+    fc.assert(
+      fc.property(start, fc.double({ min: 0, max: 0.999, noNaN: true }), (begin, chance) => {
+        const from = START + begin;
+        const to = from + 5 * HOUR + 50 * MINUTE;
+        const down = (now: number) => now >= from && now < to;
+        const world = new World({
+          lifeMs: 30 * HOUR,
+          random: () => chance,
+          login: (now) => (down(now) ? fails('dremio_unreachable') : undefined),
+          probe: (now) => (down(now) ? 'unreachable' : undefined),
+        });
+        world.runUntil(to + 6 * MINUTE);
+        assert.deepEqual(world.gaps, []);
+        const due = world.logins.filter(({ at, ok }) => at >= from && !ok).length > 0;
+        if (due) assert.ok(world.logins.some(({ at, ok }) => ok && at <= to + 5 * MINUTE));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('R4: after the first minutes of an outage tries at most 16 times an hour', () => {
+    for (const chance of [0, 0.5, 0.999]) {
+      const world = new World({
+        lifeMs: 30 * HOUR,
+        random: () => chance,
+        login: () => fails('dremio_unreachable'),
+      });
+      world.run(2 * HOUR);
+      const second = world.logins.filter(({ at }) => at >= START + HOUR).length;
+      assert.ok(second <= 16, `${second} tries`);
+    }
+  });
+
+  it('R5: sends a wrong password at most 27 times in 24 h, and a corrected one within a tick', () => {
+    const world = new World({
+      lifeMs: 30 * HOUR,
+      login: (): ReturnType<typeof fails> | undefined =>
+        world.credentials === 'corrected' ? undefined : fails('credentials_refused'),
+    });
+    world.run(DAY);
+    assert.ok(world.logins.length <= 27, `${world.logins.length} tries`);
+    world.credentials = 'corrected';
+    world.run(5 * SECOND + 1);
+    assert.ok(world.file, 'the corrected password was used at once');
+  });
+
+  it('does not forget earlier refusals when another failure comes in between', () => {
+    let tries = 0;
+    const world = new World({
+      lifeMs: 30 * HOUR,
+      login: () => fails(++tries % 2 ? 'credentials_refused' : 'dremio_unreachable'),
+    });
+    world.run(DAY);
+    assert.ok(world.logins.length <= 2 * 27, `${world.logins.length} tries`);
+  });
+
+  it('R6: replaces a token that Dremio refuses within a tick', () => {
+    let dead: string | undefined;
+    const world = new World({
+      lifeMs: 30 * HOUR,
+      probe: (_, token) => (token === dead ? 'refused' : undefined),
+    });
+    world.run(HOUR);
+    dead = world.file?.token;
+    const killedAt = world.now;
+    world.run(5 * MINUTE + 1);
+    assert.deepEqual(
+      world.logins.slice(1).map(({ reason, at }) => [reason, at <= killedAt + 5 * MINUTE]),
+      [['token_refused', true]],
+    );
+  });
+
+  for (const outcome of [
+    'no_first_user',
+    'unreachable',
+    'failing',
+    'throttled',
+    'unexpected',
+  ] as ProbeOutcome[])
+    it(`R6: never throws a valid token away because a probe says ${outcome}`, () => {
+      const world = new World({ lifeMs: 30 * HOUR, probe: () => outcome });
+      world.run(20 * HOUR);
+      assert.equal(world.logins.length, 1);
+    });
+
+  it('logs in at most every 30 s while Dremio refuses each token that it gives', () => {
+    const world = new World({ lifeMs: MINUTE, probe: () => 'refused' });
+    world.run(10 * MINUTE);
+    const pauses = world.logins
+      .slice(1)
+      .map(({ at }, index) => at - (world.logins[index]?.at ?? 0));
+    assert.ok(Math.min(...pauses) >= 30 * SECOND, `${Math.min(...pauses)}`);
+  });
+
+  it('answers a hint with a probe at once, and many hints with one every 5 s', () => {
+    const world = new World({ lifeMs: 30 * HOUR });
+    world.run(HOUR);
+    const before = world.probes.length;
+    for (let i = 0; i < 100; i++) {
+      world.hint();
+      world.run(100);
+    }
+    assert.equal(world.probes.length - before, 2);
+  });
+
+  it('R8: retries only the write while the disk is full, and is done within a tick once it is not', () => {
+    const to = START + 26 * HOUR;
+    const world = new World({
+      lifeMs: 30 * HOUR,
+      disk: (now) => now < START + HOUR || now >= to,
+    });
+    world.runUntil(to);
+    const old = world.file?.token;
+    assert.equal(old, 'token-1');
+    world.runUntil(to + 30 * SECOND);
+    assert.equal(world.file?.token, 'token-2');
+    assert.equal(world.logins.length, 2);
+  });
+
+  it('puts back a token file that someone removed, without a login', () => {
+    const world = new World({ lifeMs: 30 * HOUR });
+    world.run(HOUR);
+    world.file = undefined;
+    world.run(5 * MINUTE + 1);
+    assert.equal((world.file as { token: string } | undefined)?.token, 'token-1');
+    assert.equal(world.logins.length, 1);
+  });
+
+  it('uses the token of a file that is already there, after probing it', () => {
+    const world = new World({ lifeMs: 30 * HOUR });
+    const token = { token: 'found', expiresAt: START + 20 * HOUR, modifiedAt: START - 10 * HOUR };
+    world.file = token;
+    world.run(13 * HOUR);
+    assert.equal(world.logins.length, 0);
+    assert.equal(world.probes[0], START);
+    world.run(HOUR + MINUTE);
+    assert.equal(world.logins[0]?.reason, 'due');
+  });
+
+  it('takes over a newer token that another refresher wrote to the file', () => {
+    const world = new World({ lifeMs: 30 * HOUR });
+    world.run(HOUR);
+    world.file = { token: 'theirs', expiresAt: world.now + 30 * HOUR, modifiedAt: world.now };
+    world.run(24 * HOUR - 30 * MINUTE);
+    assert.equal(world.state.inFile?.token, 'theirs');
+    assert.equal(world.logins.length, 1);
+  });
+
+  const leaps = [HOUR, 30 * HOUR, 3650 * DAY].flatMap((ms) => [ms, -ms]);
+  for (const leap of leaps)
+    it(`R10: spends at most one extra login on a clock that jumps by ${leap / HOUR} h`, () => {
+      const world = new World({
+        lifeMs: 30 * HOUR,
+        // Dremio's own clock did not jump, so it goes on accepting the token.
+        probe: () => 'accepted',
+      });
+      world.run(10 * HOUR);
+      world.jump(leap);
+      const jumped = world.now;
+      world.run(20 * HOUR);
+      assert.ok(world.logins.filter(({ at }) => at >= jumped).length <= 2);
+      assert.ok((world.file?.expiresAt ?? 0) > world.now, 'a living token is in the file');
+      world.run(24 * HOUR);
+      assert.ok(world.logins.length <= 4);
+    });
+
+  it('logs in anew when the clock goes back, since the noted end of the token means nothing then', () => {
+    const world = new World({ lifeMs: 30 * HOUR });
+    world.run(10 * HOUR);
+    world.jump(-8 * HOUR);
+    world.run(MINUTE);
+    assert.deepEqual(
+      world.logins.map(({ reason }) => reason),
+      ['no_token', 'clock_went_back'],
+    );
+  });
+
+  it('logs in with changed credentials at once, although the token is still good', () => {
+    const world = new World({ lifeMs: 30 * HOUR });
+    world.run(HOUR);
+    world.credentials = 'second';
+    world.run(5 * MINUTE + 1);
+    assert.equal(world.logins[1]?.reason, 'credentials_changed');
+    world.run(HOUR);
+    assert.equal(world.logins.length, 2);
+  });
+});
