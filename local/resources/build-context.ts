@@ -83,9 +83,10 @@ export function ignoreList(content: string, always: string): IgnoreList {
   };
 }
 
-/** The part of a pattern before its first wildcard: what every match begins with. */
+/** What every path in or under a match begins with: the pattern up to its first wildcard. */
 function fixedPrefix(pattern: string): string {
-  return /^[^*?[\\]*/.exec(pattern)?.[0] ?? '';
+  const wildcard = pattern.search(/[*?[\\]/);
+  return wildcard === -1 ? `${pattern.replace(/\/$/, '')}/` : pattern.slice(0, wildcard);
 }
 
 async function walk(
