@@ -18,6 +18,20 @@ const missing =
     ? false
     : 'SKIPPED: there is no Pulumi CLI on PATH, so nothing here was compared with the real engine';
 
+/** Sets in another order are the same, and so is a field that is empty and one that is not there. */
+function normal(value: unknown): unknown {
+  if (Array.isArray(value))
+    return value.map(normal).sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value)
+    .map(([key, inner]) => [key, normal(inner)] as const)
+    .filter(
+      ([, inner]) =>
+        inner !== null && JSON.stringify(inner) !== '{}' && JSON.stringify(inner) !== '[]',
+    );
+  return Object.fromEntries(kept.sort(([a], [b]) => a.localeCompare(b)));
+}
+
 /** What the two engines must agree on; names, ids, addresses and times differ. */
 function comparable(details: ContainerInspectInfo, stack: string, port: number): unknown {
   const { Config, HostConfig, NetworkSettings } = details;
@@ -27,9 +41,9 @@ function comparable(details: ContainerInspectInfo, stack: string, port: number):
   const networks = Object.entries(NetworkSettings.Networks).map(([name, { Aliases }]) => [
     name,
     // The engine adds the container's short id as an alias.
-    (Aliases ?? []).filter((alias) => !details.Id.startsWith(alias)),
+    ((Aliases ?? []) as string[]).filter((alias) => !details.Id.startsWith(alias)),
   ]);
-  const text = JSON.stringify({ config: { ...config, Labels: kept }, host, networks });
+  const text = JSON.stringify(normal({ config: { ...config, Labels: kept }, host, networks }));
   return JSON.parse(text.replaceAll(stack, '<stack>').replaceAll(`"${port}"`, '"<port>"'));
 }
 
