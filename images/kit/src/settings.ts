@@ -58,11 +58,17 @@ export function readSettings<S extends Schema>(
     }
     const value = setting.parse(text);
     if (value === undefined)
-      problems.push(`${setting.variable} is ${JSON.stringify(text)}; expected ${setting.allowed}`);
+      problems.push(`${setting.variable} is ${shown(setting, text)}; expected ${setting.allowed}`);
     else values[key] = value;
   }
   if (problems.length > 0) throw new SettingsError(problems);
   return Object.freeze(values) as Values<S>;
+}
+
+/** A wrong value as an error may show it: not when it may be a secret in the wrong place, or hold one. */
+function shown({ variable }: Setting<unknown>, text: string): string {
+  const mayBeSecret = variable.endsWith('_FILE') || text.includes('@');
+  return mayBeSecret ? 'set to something else (not shown: it may be secret)' : JSON.stringify(text);
 }
 
 interface Common {
