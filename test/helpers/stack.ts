@@ -133,3 +133,18 @@ export async function eventually<T>(
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
+
+/** A service's metrics, by name with labels as they are written. */
+export async function metricsOf(container: string): Promise<Map<string, number>> {
+  const text = await execNode(
+    container,
+    "fetch('http://127.0.0.1:9090/metrics').then(async r => process.stdout.write(await r.text()))",
+  );
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const end = line.lastIndexOf(' ');
+      return [line.slice(0, end), Number(line.slice(end + 1))];
+    }),
+  );
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { steadyQueries } from '../helpers/load.ts';
-import { deploy, engineName, execNode } from '../helpers/stack.ts';
+import { deploy, engineName, metricsOf } from '../helpers/stack.ts';
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? '10');
 
@@ -12,13 +12,11 @@ it(`answers every call for ${MINUTES} minutes while the token changes every minu
       everyMs: 100,
       durationMs: MINUTES * 60_000,
     });
-    const metrics = await execNode(
-      engineName(stack, 'demo'),
-      "fetch('http://127.0.0.1:9090/metrics').then(async r => process.stdout.write(await r.text()))",
+    const metrics = await metricsOf(engineName(stack, 'demo'));
+    const tokens = metrics.get('lakehouse_demo_dremio_tokens_seen') ?? 0;
+    const expired = metrics.get(
+      'lakehouse_demo_dremio_ended_token_requests_total{state="expired"}',
     );
-    const value = (name: string) => Number(metrics.match(new RegExp(`^${name} (\\S+)$`, 'm'))?.[1]);
-    const tokens = value('demo_dremio_tokens_seen');
-    const expired = value('demo_dremio_expired_token_requests_total');
     context.diagnostic(
       `${calls} calls, ${failures.length} failed, ${tokens} tokens, ${expired} requests with an expired one`,
     );
