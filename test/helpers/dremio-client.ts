@@ -1,4 +1,5 @@
 /** A plain client of Dremio's REST API, for tests: it shows answers as they are and asserts nothing. */
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Reply {
   readonly status: number;
@@ -40,6 +41,7 @@ function parsed(text: string): unknown {
 
 const ENDED = new Set(['COMPLETED', 'FAILED', 'CANCELED']);
 const DEADLINE_MS = 60_000;
+const POLL_MS = 20;
 
 export class DremioClient {
   readonly #url: string;
@@ -82,17 +84,23 @@ export class DremioClient {
     return reply;
   }
 
+  /** Waits until a job has ended and returns its status. */
+  async ended(id: string): Promise<Reply> {
+    const deadline = Date.now() + DEADLINE_MS;
+    for (;;) {
+      const job = await this.get(`/api/v3/job/${id}`);
+      if (ENDED.has(job.json?.jobState)) return job;
+      if (Date.now() > deadline) throw new Error(`job ${id}: ${job.status} ${job.text}`);
+      await delay(POLL_MS);
+    }
+  }
+
   /** Submits a statement and waits for its end; the rows are those of the first page of 500. */
   async query(sql: string, context?: readonly string[]): Promise<QueryOutcome> {
     const submitted = await this.post('/api/v3/sql', { sql, context });
     if (submitted.status !== 200) throw new Error(`submitting answered ${submitted.status}`);
     const { id } = submitted.json;
-    const deadline = Date.now() + DEADLINE_MS;
-    let job = await this.get(`/api/v3/job/${id}`);
-    while (!ENDED.has(job.json.jobState)) {
-      if (Date.now() > deadline) throw new Error(`job is still ${job.json.jobState}`);
-      job = await this.get(`/api/v3/job/${id}`);
-    }
+    const job = await this.ended(id);
     const { jobState: state, errorMessage } = job.json;
     if (state !== 'COMPLETED')
       return { state, errorMessage, rowCount: 0, schema: [], rows: [], text: '' };
