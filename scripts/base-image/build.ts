@@ -8,7 +8,8 @@ import { CommandError } from '../command-error.ts';
 import { lastLines, type RunOptions, run } from '../process.ts';
 import { baseImageName, imageChanges, imageFiles, type Recipe, SUITE } from './recipe.ts';
 
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+/** Debian's signing keys, from its package debian-archive-keyring. */
+export const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 export interface BuildOptions {
   readonly docker: Docker;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import Docker from 'dockerode';
 import { CommandError } from '../command-error.ts';
 import type { StackConfig } from '../config/stack-config.ts';
@@ -6,7 +7,7 @@ import { aptInstall } from '../engine/docker-install.ts';
 import { hostSystem } from '../engine/host-system.ts';
 import { findProgram } from '../process.ts';
 import type { Display } from '../terminal/tasks.ts';
-import { buildBaseImage } from './build.ts';
+import { buildBaseImage, KEYRING } from './build.ts';
 import { buildProxy, debianMirrors, trustedAuthorities } from './host-facts.ts';
 import { isOnEngine, pullImage } from './pull.ts';
 import { baseImageName, NPM_VERSION, type Recipe } from './recipe.ts';
@@ -61,39 +62,40 @@ export async function ensureBaseImage(options: EnsureOptions): Promise<void> {
       },
     );
   }
-  task.same(`${name} cannot be pulled`);
   display.note(
-    `${name} cannot be pulled (${reason}).\n` +
-      'Building a base image from Debian packages instead, as root; this takes a minute or two.',
+    `The base image ${name} cannot be pulled (${reason}).\n` +
+      'Building one from Debian packages instead, as root; this takes a minute or two.',
   );
-  await buildOne(options, docker);
+  try {
+    const built = await buildOne(options, docker, progress);
+    config.setMachine('nodeImage', built);
+    task.done(`${built}, built`);
+  } catch (error) {
+    task.failed();
+    throw error;
+  }
 }
 
-async function buildOne({ config, display, signal }: EnsureOptions, docker: Docker) {
-  if ((await findProgram('debootstrap')) === undefined || hostSystem().id !== 'debian')
+async function buildOne(
+  { display, signal }: EnsureOptions,
+  docker: Docker,
+  progress: (text: string) => void,
+): Promise<string> {
+  if ((await findProgram('debootstrap')) === undefined || !existsSync(KEYRING))
     await aptInstall(['debootstrap', 'debian-archive-keyring', 'ca-certificates'], {
       title: 'Install debootstrap',
       display,
       signal,
     });
-  const building = display.task('Build base image');
   const proxy = buildProxy(process.env);
   if (proxy.refused !== undefined)
     display.warn(
       `The proxy ${proxy.refused} is not put into images: its URL holds a password, or is this machine's loopback.`,
     );
-  try {
-    const recipe = await hostRecipe();
-    config.setMachine('nodeImage', baseImageName(recipe));
-    if (await isOnEngine(docker, baseImageName(recipe)))
-      return building.same(baseImageName(recipe));
-    const progress = (text: string) => building.progress(text);
-    building.done(await buildBaseImage(recipe, { docker, signal, progress }));
-  } catch (error) {
-    config.setMachine('nodeImage', undefined);
-    building.failed();
-    throw error;
-  }
+  const recipe = await hostRecipe();
+  const name = baseImageName(recipe);
+  if (!(await isOnEngine(docker, name))) await buildBaseImage(recipe, { docker, signal, progress });
+  return name;
 }
 
 /** The image that an earlier run built, unless it is gone or this machine would now build another. */
@@ -126,6 +128,8 @@ function obstacleToBuilding(engine: Engine, install: boolean): string | undefine
   const host = hostSystem();
   if (!host.debianLike) return `that needs Debian or Ubuntu, and this is ${host.id}`;
   if (!host.root) return 'that needs root';
+  if (!process.execPath.includes('node_modules'))
+    return 'the Node that package.json pins is not installed';
   const here = `linux/${DEBIAN_NAMES[process.arch] ?? process.arch}`;
   if (engine.platform !== here)
     return `the engine runs ${engine.platform} and this machine is ${here}`;

@@ -63,8 +63,6 @@ export async function down(project: string, options: DownOptions): Promise<void>
         throw error;
       }
       task.done(summaryText(summary));
-      // What made the stack no longer binds: the next `up` may choose anew.
-      await rm(files.engine, { force: true });
     }
     // What a stack without its state has left, or what was made beside it, has our labels.
     const left = await findLeftovers(docker, options.stack);

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 import * as runner from '../../local/index.ts';
 import { CommandError, messageOf } from '../command-error.ts';
-import { type StackFiles, writeWhole } from '../stack/stack-files.ts';
+import type { StackFiles } from '../stack/stack-files.ts';
 import type { Deployment } from './deployment.ts';
 
 /** The stack as the runner in local/ deploys it. */
@@ -20,11 +20,7 @@ export function localDeployment(
   };
   return {
     kind: 'local',
-    up: (options) =>
-      translated(async () => {
-        await writeWhole(files.engine, 'local\n');
-        return (await runner.up({ ...common, ...options })).summary;
-      }),
+    up: (options) => translated(async () => (await runner.up({ ...common, ...options })).summary),
     destroy: (options) => translated(() => runner.destroy({ ...common, ...options })),
     outputs: () => translated(() => runner.outputs({ stateDir: files.folder, passphrase })),
   };

@@ -6,9 +6,10 @@ import {
   type PulumiCommand,
   Stack,
 } from '@pulumi/pulumi/automation/index.js';
+import { claimStack, releaseStack } from '../../local/index.ts';
 import { CommandError, EXIT, messageOf } from '../command-error.ts';
 import { run } from '../process.ts';
-import { type StackFiles, writeWhole } from '../stack/stack-files.ts';
+import type { StackFiles } from '../stack/stack-files.ts';
 import type { Deployment } from './deployment.ts';
 import { pulumiEvents, summaryOf } from './pulumi-events.ts';
 
@@ -29,7 +30,7 @@ export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Depl
     kind: 'pulumi',
     up: ({ onEvent, signal }) =>
       translated(signal, async () => {
-        await writeWhole(files.engine, 'pulumi\n');
+        await claimStack(files.folder, 'pulumi');
         const started = performance.now();
         const result = await (await stack()).up({
           configFile: files.config,
@@ -52,6 +53,8 @@ export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Depl
           suppressOutputs: true,
           ...(deleteData ? {} : { excludeProtected: true }),
         });
+        // Nothing of it is left, so the next `up` may choose an engine anew.
+        await releaseStack(files.folder);
         return summaryOf(result.summary.resourceChanges ?? {}, performance.now() - started);
       }),
     outputs: async () => {

@@ -6,7 +6,8 @@ import type { Display, Task } from './tasks.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
-const TITLE_WIDTH = 30;
+const TITLE_WIDTH = 26;
+const TIME_WIDTH = 10;
 
 interface Running {
   readonly title: string;
@@ -25,31 +26,19 @@ export function liveDisplay(stream: NodeJS.WriteStream, now = () => performance.
 
   const columns = () => Math.max(40, stream.columns ?? 80);
   const erase = () => (drawn > 0 ? `\u001b[${drawn}A\u001b[0J` : '');
-  const row = (
-    sign: string,
-    task: Pick<Running, 'title' | 'level'>,
-    text: string,
-    time: string,
-  ) => {
-    const indent = '  '.repeat(task.level + 1);
+  // Title, time, text: the time keeps its place while the text changes.
+  const row = (sign: string, task: Running, text: string) => {
     const room = TITLE_WIDTH - 2 * task.level;
-    const head = `${indent}${sign} ${task.title}${' '.repeat(Math.max(1, room - displayWidth(task.title)))}`;
-    const tail = time === '' ? '' : `  ${time}`;
-    const left = columns() - 1 - displayWidth(head) - displayWidth(tail);
-    return `${head}${clip(text, left)}${tail}`.trimEnd();
+    const title = `${'  '.repeat(task.level + 1)}${sign} ${task.title}`;
+    const gap = ' '.repeat(Math.max(1, room - displayWidth(task.title)));
+    const time = style.dim(formatDuration(now() - task.since).padStart(TIME_WIDTH));
+    const head = `${title}${gap}${time}  `;
+    return `${head}${clip(text, columns() - 1 - displayWidth(head))}`.trimEnd();
   };
   const footer = () => {
     const most = Math.max(3, (stream.rows ?? 24) - 2);
-    return [...running]
-      .slice(-most)
-      .map((task) =>
-        row(
-          style.accent(FRAMES[frame % FRAMES.length] ?? ''),
-          task,
-          style.dim(task.progress),
-          style.dim(formatDuration(now() - task.since)),
-        ),
-      );
+    const sign = style.accent(FRAMES[frame % FRAMES.length] ?? '');
+    return [...running].slice(-most).map((task) => row(sign, task, style.dim(task.progress)));
   };
   const draw = (above: readonly string[] = []) => {
     if (closed) {
@@ -76,7 +65,7 @@ export function liveDisplay(stream: NodeJS.WriteStream, now = () => performance.
     draw();
     const end = (sign: string, text: string) => {
       if (!running.delete(entry)) return;
-      draw([row(sign, entry, text, style.dim(formatDuration(now() - entry.since)))]);
+      draw([row(sign, entry, text)]);
     };
     return {
       progress: (text) => {
