@@ -5,6 +5,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** Spares each process but the first the stripping of types. */
+const COMPILE_CACHE = new URL('../../node_modules/.cache/test-compile', import.meta.url).pathname;
 const MAIN = new URL('../../images/refresher/src/main.ts', import.meta.url).pathname;
 
 export type LogLine = { event: string; audit?: boolean; seq?: number } & Record<string, unknown>;
@@ -47,7 +49,12 @@ export interface RefresherProcess {
 
 export function startRefresherProcess(environment: Record<string, string>): RefresherProcess {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env.PATH ?? '', OPERATIONS_PORT: '0', ...environment },
+    env: {
+      PATH: process.env.PATH ?? '',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      OPERATIONS_PORT: '0',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

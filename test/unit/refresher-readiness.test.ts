@@ -56,6 +56,18 @@ describe('readiness', () => {
     assert.deepEqual(codes(world), ['dremio_unreachable', 'token_refused']);
   });
 
+  it('is not given for a new token that is not in the file while the one there is refused', () => {
+    const world = new World({
+      lifeMs: 30 * HOUR,
+      probe: (_, token) => (token === 'found' ? 'refused' : 'accepted'),
+      disk: () => false,
+    });
+    world.file = { token: 'found', expiresAt: world.now + 20 * HOUR, modifiedAt: world.now };
+    world.run(HOUR);
+    assert.equal(world.logins.length, 1);
+    assert.deepEqual(codes(world), ['token_file_not_writable', 'token_refused']);
+  });
+
   it('tells a file that cannot be written from a login that fails', () => {
     const world = new World({ lifeMs: HOUR, disk: () => false });
     world.run(MINUTE);

@@ -30,6 +30,8 @@ const TIMEOUT_CODES = new Set([
   'ETIMEDOUT',
 ]);
 
+const OVERSIZE_CODES = new Set(['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'UND_ERR_HEADERS_OVERFLOW']);
+
 /** Reads an error that a request to `origin` ended with. */
 export function readFault(error: unknown, origin: string): Failure {
   const codes = codesOf(error);
@@ -44,17 +46,18 @@ export function readFault(error: unknown, origin: string): Failure {
       class: 'wrong_product',
       message: `${origin} does not speak TLS as expected; check http or https in DREMIO_URL`,
     };
-  if (some((code) => code.startsWith('HPE_')))
+  // Undici's parser error has a code for some violations only.
+  if (hasName(error, 'HTTPParserError') || some((code) => code.startsWith('HPE_')))
     return {
       class: 'wrong_product',
       message: `${origin} does not speak plain HTTP; check http or https in DREMIO_URL`,
     };
-  if (some((code) => code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE'))
+  if (some((code) => OVERSIZE_CODES.has(code)))
     return {
       class: 'wrong_product',
       message: `${origin} sent far more than a login answer; DREMIO_URL must be the address of Dremio itself`,
     };
-  if (some((code) => TIMEOUT_CODES.has(code)) || isTimeout(error))
+  if (some((code) => TIMEOUT_CODES.has(code)) || hasName(error, 'TimeoutError'))
     return { class: 'dremio_unreachable', message: `${origin} gave no answer in time` };
   return {
     class: 'dremio_unreachable',
@@ -71,6 +74,6 @@ function codesOf(error: unknown): string[] {
   return [...new Set(all)];
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'TimeoutError';
+function hasName(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
 }

@@ -212,8 +212,7 @@ export function onLogin(
       lifeMs,
       refreshAt: refreshTime(expiresAt, lifeMs, policy, random),
     },
-    refused: undefined,
-    unchecked: false,
+    // What is known against the token in the file stays until the new one is there instead.
     doubt: undefined,
     loginTrouble: undefined,
     refusals: 0,
@@ -245,7 +244,14 @@ export function onLoginFailure(state: State, failure: Failure, now: number, rand
 
 /** The pending token is in the file. */
 export function onWritten(state: State): State {
-  return { ...state, inFile: state.pending, pending: undefined, writeTrouble: undefined };
+  return {
+    ...state,
+    inFile: state.pending,
+    pending: undefined,
+    writeTrouble: undefined,
+    refused: state.refused === state.pending?.token ? state.refused : undefined,
+    unchecked: false,
+  };
 }
 
 /** The file could not be written: the token stays pending, and only the write is tried again. */
@@ -271,14 +277,14 @@ export function onWriteFailure(
 
 /** Takes in a probe of `token`; only a refusal speaks against the token. */
 export function onProbe(state: State, token: string, outcome: ProbeOutcome, now: number): State {
-  const refused =
-    outcome === 'refused' ? token : outcome === 'accepted' ? undefined : state.refused;
+  const cleared = outcome === 'accepted' && state.refused === token;
+  const refused = outcome === 'refused' ? token : cleared ? undefined : state.refused;
   const reachable = outcome === 'accepted' || outcome === 'refused';
   const { loginTrouble } = state;
   return {
     ...state,
     refused,
-    unchecked: false,
+    unchecked: state.unchecked && token !== state.inFile?.token,
     hinted: false,
     lastProbe: outcome,
     lastProbeAt: now,
