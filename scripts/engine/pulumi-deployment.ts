@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import {
   CommandError as CliError,
   ConcurrentUpdateError,
@@ -6,8 +7,10 @@ import {
   type PulumiCommand,
   Stack,
 } from '@pulumi/pulumi/automation/index.js';
+import { stringify } from 'yaml';
 import { claimStack, releaseStack } from '../../local/index.ts';
 import { CommandError, EXIT, messageOf } from '../command-error.ts';
+import { parseMapping } from '../config/overrides.ts';
 import { run } from '../process.ts';
 import type { StackFiles } from '../stack/stack-files.ts';
 import type { Deployment } from './deployment.ts';
@@ -87,23 +90,41 @@ export function pulumiEnvironment(
   };
 }
 
-/** `pulumi stack init` through the Automation API would write a salt into the file that is in git. */
+/**
+ * Makes the stack in its backend if it is not there. `pulumi stack init` has no --config-file and writes a salt into
+ * the config beside Pulumi.yaml, the one that is in git; so it runs in a folder with copies of both.
+ */
 async function makeStack(
   files: StackFiles,
   pulumi: PulumiCommand,
   variables: Record<string, string>,
 ): Promise<void> {
-  const words = ['--non-interactive', '--stack', files.stack, '--config-file', files.config];
-  const options = { cwd: files.project, env: { ...process.env, ...variables } };
-  const present = await run(pulumi.command, ['config', '--json', ...words], options);
-  if (present.code === 0) return;
-  const made = await run(
-    pulumi.command,
-    ['stack', 'init', ...words, '--secrets-provider', 'passphrase'],
-    options,
-  );
-  if (made.code !== 0 && !made.stderr.includes('already exists'))
-    throw new CommandError(`Pulumi could not make the stack: ${firstError(made.stderr)}`);
+  const folder = await mkdtemp(join(files.folder, 'init-'));
+  try {
+    await copyFile(files.config, join(folder, basename(files.config)));
+    const { name } = parseMapping(
+      await readFile(join(files.project, 'Pulumi.yaml'), 'utf8'),
+      'Pulumi.yaml',
+    );
+    await writeFile(join(folder, 'Pulumi.yaml'), stringify({ name, runtime: 'nodejs' }));
+    const made = await run(
+      pulumi.command,
+      [
+        'stack',
+        'init',
+        files.stack,
+        '--non-interactive',
+        '--no-select',
+        '--secrets-provider',
+        'passphrase',
+      ],
+      { cwd: folder, env: { ...process.env, ...variables } },
+    );
+    if (made.code !== 0 && !made.stderr.includes('already exists'))
+      throw new CommandError(`Pulumi could not make the stack: ${firstError(made.stderr)}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function translated<T>(

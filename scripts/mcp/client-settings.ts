@@ -12,7 +12,6 @@ export const KEY_PLACE = '<key>';
 /** Settings to paste, for the clients that most people use. VS Code asks for the key itself and keeps it. */
 export function clientSettings(url: string, key: string = KEY_PLACE): ClientSettings[] {
   const bearer = `Bearer ${key}`;
-  const json = (value: unknown) => JSON.stringify(value, undefined, 2);
   return [
     {
       client: 'Claude Code',
@@ -23,7 +22,7 @@ export function clientSettings(url: string, key: string = KEY_PLACE): ClientSett
       client: 'Claude Desktop',
       where:
         'claude_desktop_config.json; mcp-remote stands between, since it starts local commands only',
-      text: json({
+      text: compactJson({
         mcpServers: {
           lakehouse: {
             command: 'npx',
@@ -38,12 +37,12 @@ export function clientSettings(url: string, key: string = KEY_PLACE): ClientSett
     {
       client: 'Cursor',
       where: '~/.cursor/mcp.json',
-      text: json({ mcpServers: { lakehouse: { url, headers: { Authorization: bearer } } } }),
+      text: compactJson({ mcpServers: { lakehouse: { url, headers: { Authorization: bearer } } } }),
     },
     {
       client: 'VS Code',
       where: '.vscode/mcp.json; it asks for the key and keeps it',
-      text: json({
+      text: compactJson({
         inputs: [
           {
             type: 'promptString',
@@ -63,4 +62,21 @@ export function clientSettings(url: string, key: string = KEY_PLACE): ClientSett
       }),
     },
   ];
+}
+
+/** Widest line of a JSON text to paste. */
+const WIDTH = 104;
+
+/** JSON in which everything that fits on a line stands on one. */
+export function compactJson(value: unknown, indent = ''): string {
+  const flat = JSON.stringify(value, undefined, 1)?.replace(/\n\s*/g, ' ') ?? 'null';
+  if (typeof value !== 'object' || value === null) return flat;
+  if (indent.length + flat.length <= WIDTH) return flat;
+  const deeper = `${indent}  `;
+  const [open, close] = Array.isArray(value) ? '[]' : '{}';
+  const lines = Object.entries(value).map(([key, inner]) => {
+    const name = Array.isArray(value) ? '' : `${JSON.stringify(key)}: `;
+    return `${deeper}${name}${compactJson(inner, deeper)}`;
+  });
+  return `${open}\n${lines.join(',\n')}\n${indent}${close}`;
 }

@@ -19,10 +19,9 @@ export function answerOf(answer: ToolResult): SqlAnswer {
     const rows = body.result ?? body.results;
     if (answer.isError !== true && Array.isArray(rows))
       return { kind: 'rows', rows: rows.filter(isObject) };
-    const words = [body.error, body.message].filter(
-      (word): word is string => typeof word === 'string' && word !== '',
-    );
-    if (words.length > 0) return { kind: 'error', message: [...new Set(words)].join(': ') };
+    // `message` is the same sentence for every failed statement; `error` says what is wrong with this one.
+    const said = [body.error, body.message].find((word) => typeof word === 'string' && word !== '');
+    if (typeof said === 'string') return { kind: 'error', message: said.replace(/\s*\n\s*/g, ' ') };
   }
   return { kind: 'error', message: text.trim() || 'the server answered with nothing' };
 }

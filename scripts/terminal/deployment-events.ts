@@ -19,7 +19,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^docker:index\/volume:/, 'volume'],
   [/^docker:index\/secret:/, 'secret'],
   [/^docker:index\/service:/, 'service'],
-  [/^random:index\//, 'random'],
+  [/^random:index\//, 'secret'],
 ];
 
 /** The word for a resource's type, or `undefined` for stacks, providers and components. */
