@@ -13,10 +13,8 @@ it(`answers every call for ${MINUTES} minutes while the token changes every minu
       durationMs: MINUTES * 60_000,
     });
     const metrics = await metricsOf(engineName(stack, 'demo'));
-    const tokens = metrics.get('lakehouse_demo_dremio_tokens_seen') ?? 0;
-    const expired = metrics.get(
-      'lakehouse_demo_dremio_ended_token_requests_total{state="expired"}',
-    );
+    const tokens = metrics.get('demo_dremio_tokens_seen') ?? 0;
+    const expired = metrics.get('demo_dremio_expired_token_requests_total');
     context.diagnostic(
       `${calls} calls, ${failures.length} failed, ${tokens} tokens, ${expired} requests with an expired one`,
     );
