@@ -14,7 +14,6 @@ import {
 } from './upstream/upstream.ts';
 
 export interface CallObserver {
-  started(method: string): void;
   ended(call: { method: string; tool: string; outcome: Answer['outcome']; seconds: number }): void;
 }
 
@@ -53,7 +52,7 @@ export class Calls {
     caller: Caller,
     onMessage: (message: Pieces) => void,
   ): Promise<Answer> {
-    const { upstream, observer, timeoutMs } = this.#options;
+    const { upstream, timeoutMs } = this.#options;
     const start = performance.now();
     const abort = new AbortController();
     const timer = setTimeout(() => {
@@ -61,7 +60,6 @@ export class Calls {
     }, timeoutMs);
     const running: Running = { session: caller.session, id: JSON.parse(request.id), abort };
     this.#running.add(running);
-    observer.started(request.method);
     let answer: Answer;
     try {
       answer = await upstream.call(request, { caller, onMessage, signal: abort.signal });
@@ -116,7 +114,7 @@ export class Calls {
       principal: caller.principal,
       session: caller.session,
       tool: name.slice(0, LONGEST_NAME),
-      arguments: digest(params.arguments),
+      arguments: argumentsDigest(request),
       outcome,
       duration_ms: Math.round(ms),
       generation,
@@ -124,8 +122,8 @@ export class Calls {
   }
 }
 
-/** Names a call's arguments without telling them. */
-const digest = (value: unknown) =>
-  `sha256:${createHash('sha256')
-    .update(JSON.stringify(value) ?? '')
-    .digest('hex')}`;
+/** Names a call's arguments, as the client wrote them, without telling them. */
+function argumentsDigest({ bytes, argumentsSpan: span }: ClientRequest): string {
+  const text = span ? bytes.subarray(span.start, span.end) : '';
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}

@@ -1,6 +1,5 @@
 import { EXIT, runService } from '../../kit/src/service.ts';
-import { AllowListError } from './front/hosts.ts';
-import { KeyFileError } from './front/keys.ts';
+import { SettingsError } from '../../kit/src/settings.ts';
 import { SERVICE, startProxy } from './proxy.ts';
 import { proxySettings } from './settings.ts';
 
@@ -12,8 +11,8 @@ await runService({
       return await startProxy(settings, log);
     } catch (error) {
       // Files and lists that settings name are settings too: wrong ones end the process the same way.
-      if (!(error instanceof KeyFileError || error instanceof AllowListError)) throw error;
-      log.error('setting_wrong', { problem: error.message });
+      if (!(error instanceof SettingsError)) throw error;
+      for (const problem of error.problems) log.error('setting_wrong', { problem });
       process.exit(EXIT.settings);
     }
   },

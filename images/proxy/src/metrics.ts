@@ -93,7 +93,6 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
   });
   const label = (method: string) => (METHODS.has(method) ? method : 'other');
   return {
-    started: () => {},
     ended: ({ method, tool, outcome, seconds }) => {
       calls.inc({ method: label(method), tool, outcome });
       callSeconds.observe({ method: label(method) }, seconds);

@@ -1,11 +1,12 @@
 /** Puts the proxy together from its settings, and takes it apart in order. */
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../kit/src/clock.ts';
-import type { Logger } from '../../kit/src/logger.ts';
+import { errorText, type Logger } from '../../kit/src/logger.ts';
 import { createRegistry } from '../../kit/src/metrics.ts';
 import { type Reason, startOperations } from '../../kit/src/operations.ts';
 import { readSecretFile } from '../../kit/src/secret-file.ts';
 import type { Running } from '../../kit/src/service.ts';
+import { SettingsError } from '../../kit/src/settings.ts';
 import packageInfo from '../package.json' with { type: 'json' };
 import { Calls } from './calls.ts';
 import { LegacyEra } from './era/legacy.ts';
@@ -35,7 +36,7 @@ const HANDSHAKE_PATIENCE_MS = 25_000;
 const MAX_IN_FLIGHT = 512;
 const SHORTEST_SECRET = 32;
 
-export interface Proxy extends Running {
+export interface RunningProxy extends Running {
   /** Port of the MCP endpoint. */
   readonly port: number;
   readonly operationsPort: number;
@@ -46,9 +47,11 @@ async function sessionSecret(path: string | undefined, log: Logger): Promise<str
     log.info('session_secret_made', { note: 'sessions end with this process' });
     return randomBytes(32).toString('base64url');
   }
-  const secret = await readSecretFile(path);
+  const secret = await readSecretFile(path).catch((error: unknown) => {
+    throw new SettingsError([errorText(error)]);
+  });
   if (secret.length < SHORTEST_SECRET)
-    throw new Error(`the secret in ${path} has less than ${SHORTEST_SECRET} characters`);
+    throw new SettingsError([`the secret in ${path} has less than ${SHORTEST_SECRET} characters`]);
   log.protect(secret);
   return secret;
 }
@@ -57,7 +60,7 @@ export async function startProxy(
   settings: ProxySettings,
   log: Logger,
   clock: Clock = systemClock,
-): Promise<Proxy> {
+): Promise<RunningProxy> {
   const guard = {
     allowsHost: hostTest('ALLOWED_HOSTS', settings.allowedHosts),
     allowsOrigin: originTest('ALLOWED_ORIGINS', settings.allowedOrigins),

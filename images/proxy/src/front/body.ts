@@ -14,22 +14,32 @@ export async function readJsonBody(request: IncomingMessage, limit: number): Pro
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
     throw new Refused({ status: 415, message: 'a Content-Encoding is not supported' });
-  const tooLarge = new Refused({
-    status: 413,
-    message: `the body is larger than ${limit} bytes`,
-    // The rest of the body is not read, so nothing else can follow on this connection.
-    headers: { connection: 'close' },
-  });
+  const tooLarge = new Refused({ status: 413, message: `the body is larger than ${limit} bytes` });
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge;
-  const pieces: Buffer[] = [];
-  let length = 0;
-  for await (const piece of request) {
-    length += (piece as Buffer).length;
-    if (length > limit) throw tooLarge;
-    pieces.push(piece as Buffer);
-  }
-  const body = Buffer.concat(pieces);
+  const body = await collect(request, limit);
+  if (!body) throw tooLarge;
   if (!isUtf8(body))
     throw new Refused({ status: 400, code: CODE.parseError, message: 'the body is not UTF-8' });
   return body;
+}
+
+/**
+ * The whole body, or undefined when it has more than `limit` bytes. The rest of a large one is read and thrown
+ * away while the answer goes out: a connection closed under a client that still sends loses the answer.
+ */
+function collect(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    let pieces: Buffer[] = [];
+    let length = 0;
+    request.on('data', (piece: Buffer) => {
+      length += piece.length;
+      if (length <= limit) pieces.push(piece);
+      else {
+        pieces = [];
+        resolve(undefined);
+      }
+    });
+    request.once('end', () => resolve(length > limit ? undefined : Buffer.concat(pieces)));
+    request.once('error', reject);
+  });
 }

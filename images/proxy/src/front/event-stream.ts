@@ -4,6 +4,8 @@ import type { Pieces } from '../upstream/upstream.ts';
 
 /** Well below the 30 to 60 s after which proxies drop a silent connection. */
 const KEEP_ALIVE_MS = 15_000;
+/** A client that leaves more than this unread is cut off: it would fill our memory. */
+const MOST_UNREAD = 64 * 1024 * 1024;
 const PREFIX = Buffer.from('event: message\ndata: ');
 const SUFFIX = Buffer.from('\n\n');
 
@@ -26,6 +28,10 @@ export class EventStream {
 
   send(message: Pieces): void {
     if (this.#response.writableEnded || this.#response.destroyed) return;
+    if (this.#response.writableLength > MOST_UNREAD) {
+      this.#response.destroy();
+      return;
+    }
     this.#response.cork();
     this.#response.write(PREFIX);
     for (const piece of message) this.#response.write(piece);

@@ -2,6 +2,9 @@
  * Which Host and Origin headers are served. A page of another site that has made its name point at this machine
  * sends its own name in Host, so a list of names stops it (DNS rebinding); Origin alone would not.
  */
+import { SettingsError } from '../../../kit/src/settings.ts';
+
+const wrong = (problem: string) => new SettingsError([problem]);
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'] as const;
 
@@ -21,28 +24,20 @@ function parseAuthority(text: string): Authority | undefined {
 const isLoopback = (authority: Authority | undefined) =>
   authority !== undefined && LOOPBACK.some((host) => host === authority.host);
 
-/** A list of hosts or origins that cannot be used; the message names the entry and what is allowed. */
-export class AllowListError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'AllowListError';
-  }
-}
-
 /**
  * A test for Host headers: the loopback hosts and `more`, each with or without a port.
- * @throws AllowListError when `more` is empty or holds something else than a host.
+ * @throws SettingsError when `more` is empty or holds something else than a host.
  */
 export function hostTest(
   variable: string,
   more: readonly string[] | undefined,
 ): (header: string | undefined) => boolean {
   if (more?.length === 0)
-    throw new AllowListError(`${variable} names no host; leave it unset for the loopback hosts`);
+    throw wrong(`${variable} names no host; leave it unset for the loopback hosts`);
   const rules = (more ?? []).map((entry) => {
     const rule = parseAuthority(entry);
     if (!rule)
-      throw new AllowListError(
+      throw wrong(
         `${variable} contains ${JSON.stringify(entry)}; expected a host with or without a port, such as mcp.example or mcp.example:8443`,
       );
     return rule;
@@ -63,20 +58,20 @@ const ORIGIN = /^https?:\/\/([^/]+)$/;
 
 /**
  * A test for Origin headers: `http` on the loopback hosts and, exactly, `more`.
- * @throws AllowListError when `more` is empty or holds something else than an origin.
+ * @throws SettingsError when `more` is empty or holds something else than an origin.
  */
 export function originTest(
   variable: string,
   more: readonly string[] | undefined,
 ): (header: string) => boolean {
   if (more?.length === 0)
-    throw new AllowListError(`${variable} names no origin; leave it unset for the loopback hosts`);
+    throw wrong(`${variable} names no origin; leave it unset for the loopback hosts`);
   const allowed = new Set<string>();
   for (const entry of more ?? []) {
     const origin = entry.toLowerCase();
     const host = ORIGIN.exec(origin)?.[1];
     if (host === undefined || !parseAuthority(host))
-      throw new AllowListError(
+      throw wrong(
         `${variable} contains ${JSON.stringify(entry)}; expected an origin such as https://app.example`,
       );
     allowed.add(origin);

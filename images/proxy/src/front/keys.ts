@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../../kit/src/logger.ts';
+import { SettingsError } from '../../../kit/src/settings.ts';
 
 export const SHORTEST_KEY = 16;
 const MAX_FILE_BYTES = 64 * 1024;
@@ -11,25 +12,17 @@ const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const KEY = /^[A-Za-z0-9\-._~+/]+=*$/;
 const POLL_MS = 1_000;
 
-/** A key file that cannot be used; the message never quotes a key. */
-export class KeyFileError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'KeyFileError';
-  }
-}
-
 export interface NamedKey {
   readonly name: string;
   readonly key: string;
 }
 
 /**
- * Reads the text of a key file: a JSON object from name to key, or to a list of keys.
- * @throws KeyFileError unless there is at least one key and every one is long enough.
+ * Reads the text of a key file: a JSON object from name to key, or to a list of keys. Errors never quote a key.
+ * @throws SettingsError unless there is at least one key and every one is long enough.
  */
 export function parseKeys(text: string, path: string): NamedKey[] {
-  const wrong = (what: string) => new KeyFileError(`the key file ${path} ${what}`);
+  const wrong = (what: string) => new SettingsError([`the key file ${path} ${what}`]);
   if (text.trim() === '') throw wrong('is empty');
   let value: unknown;
   try {
@@ -85,7 +78,7 @@ export class KeyRing {
     this.#log = log;
   }
 
-  /** @throws KeyFileError when the file cannot be used. */
+  /** @throws SettingsError when the file cannot be used. */
   static async open(path: string, clock: Clock, log: Logger): Promise<KeyRing> {
     const ring = new KeyRing(path, log);
     await ring.#load();
@@ -112,7 +105,7 @@ export class KeyRing {
       if (size > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
       text = await readFile(this.#path, 'utf8');
     } catch (error) {
-      throw new KeyFileError(`the key file ${this.#path} cannot be read: ${errorText(error)}`);
+      throw new SettingsError([`the key file ${this.#path} cannot be read: ${errorText(error)}`]);
     }
     const keys = parseKeys(text, this.#path);
     for (const { key } of keys) this.#log.protect(key);

@@ -17,19 +17,26 @@ export interface FrontOptions {
   readonly era: Era;
   /** Largest body in bytes. */
   readonly bodyLimit: number;
+  readonly patience?: Patience;
   readonly log: Logger;
   onAnswer(status: number): void;
 }
 
 export interface Front {
   readonly port: number;
-  /** From now on new work is refused, and no new connection taken. */
+  /** From now on new work is refused with 503; who comes again meets another replica, or the next start. */
   drain(): void;
   close(): Promise<void>;
 }
 
-/** Times in milliseconds after which a client that sends too slowly is cut; Node checks them every second. */
-const SLOW = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 };
+/** Times in milliseconds after which a client that sends too slowly is answered 408 and cut. */
+export interface Patience {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** How often Node looks. */
+  readonly checkMs: number;
+}
+const PATIENCE: Patience = { headersMs: 10_000, requestMs: 30_000, checkMs: 1_000 };
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
 const MAX_CONNECTIONS = 4_096;
@@ -46,7 +53,7 @@ const WRONG_METHOD: Problem = {
 };
 
 export async function startFront(options: FrontOptions): Promise<Front> {
-  const { guard, era, bodyLimit, log } = options;
+  const { guard, era, bodyLimit, log, patience = PATIENCE } = options;
   let draining = false;
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -79,7 +86,14 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   };
 
   const server = createServer(
-    { ...SLOW, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true, keepAlive: true },
+    {
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      connectionsCheckingInterval: patience.checkMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+      keepAlive: true,
+    },
     (request, response) => {
       response.once('finish', () => options.onAnswer(response.statusCode));
       serve(request, response).catch((error: unknown) => fail(request, response, error));
@@ -90,24 +104,15 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
   });
-  let closed: Promise<void> | undefined;
-  const stopListening = () => {
-    closed ??= new Promise<void>((resolve) => {
-      server.close(() => resolve());
-    });
-    server.closeIdleConnections();
-    return closed;
-  };
   return {
     port: (server.address() as AddressInfo).port,
     drain: () => {
       draining = true;
-      void stopListening();
     },
-    close: async () => {
-      const done = stopListening();
-      server.closeAllConnections();
-      await done;
-    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }

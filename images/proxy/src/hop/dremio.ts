@@ -1,7 +1,7 @@
 /** The HTTP client towards Dremio: keep-alive, verified TLS, bounded time and size, no redirects. */
-import { readFileSync } from 'node:fs';
 import { Pool } from 'undici';
 import { errorText } from '../../../kit/src/logger.ts';
+import { isUntrusted, trustedAuthorities } from './authorities.ts';
 
 export interface DremioRequest {
   readonly method: 'GET' | 'POST';
@@ -27,8 +27,8 @@ export interface DremioResponse {
 
 /** Dremio did not answer; the message says why, in words. */
 export class DremioUnreachable extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string) {
+    super(message);
     this.name = 'DremioUnreachable';
   }
 }
@@ -51,7 +51,7 @@ export class Dremio {
       pipelining: 1,
       connect: {
         timeout: CONNECT_MS,
-        ...(caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') }),
+        ...(url.protocol === 'https:' ? { ca: trustedAuthorities(caFile) } : {}),
       },
       // The caller's signal bounds the time; these would add a second, hidden limit.
       headersTimeout: 0,
@@ -82,9 +82,10 @@ export class Dremio {
   }
 
   #unreachable(error: unknown): DremioUnreachable {
-    return new DremioUnreachable(`Dremio at ${this.#name} does not answer: ${errorText(error)}`, {
-      cause: error,
-    });
+    const what = isUntrusted(error)
+      ? `the certificate of Dremio at ${this.#name} is not trusted (DREMIO_CA_FILE names its authority)`
+      : `Dremio at ${this.#name} does not answer`;
+    return new DremioUnreachable(`${what}: ${errorText(error)}`);
   }
 
   async #send(request: DremioRequest): Promise<DremioResponse> {

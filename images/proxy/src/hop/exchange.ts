@@ -103,7 +103,7 @@ export class Exchange {
         token = next;
         continue;
       }
-      health.answered();
+      health.answered(response.status);
       const pause =
         response.status === 429 || response.status === 503
           ? retryAfterMs(response.retryAfter, clock.now())

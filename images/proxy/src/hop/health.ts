@@ -9,7 +9,15 @@ import type { Dremio } from './dremio.ts';
 import type { RefresherHint } from './refresher.ts';
 import type { TokenSource } from './token-source.ts';
 
-export const CHECK = { everyMs: 2_000, quietMs: 30_000, timeoutMs: 5_000 } as const;
+export const CHECK = {
+  /** How often the token file is looked at when no request does. */
+  lookMs: 500,
+  /** Between two checks of a Dremio that is not well. */
+  everyMs: 2_000,
+  /** Without a request for this long, Dremio is checked again. */
+  quietMs: 30_000,
+  timeoutMs: 5_000,
+} as const;
 const MAX_ANSWER = 16 * 1024;
 
 type State =
@@ -34,9 +42,11 @@ export class DremioHealth {
     void this.#watch();
   }
 
-  /** Dremio answered a request. */
-  answered(): void {
-    this.#state = { name: 'good', at: this.#clock.now() };
+  /** Dremio answered a request; a gateway in front of it may have done so in its place. */
+  answered(status: number): void {
+    if (status === 502 || status === 503)
+      this.#state = { name: 'unwell', message: `Dremio answers ${status}` };
+    else this.#state = { name: 'good', at: this.#clock.now() };
   }
 
   /** Dremio refused a token. */
@@ -58,6 +68,7 @@ export class DremioHealth {
       case 'unchecked':
         return [{ code: 'dremio_unchecked', message: 'Dremio has not been asked yet' }];
       case 'refused':
+        if (this.#state.token !== token.token) return [];
         return [{ code: 'token_refused', message: 'Dremio refuses the current token' }];
       case 'unreachable':
         return [{ code: 'dremio_unreachable', message: this.#state.message }];
@@ -72,15 +83,19 @@ export class DremioHealth {
 
   async #watch(): Promise<void> {
     const { signal } = this.#stopping;
+    let checkedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const token = await this.#tokens.read();
+      const now = this.#clock.now();
       const state = this.#state;
-      const quiet = state.name !== 'good' || this.#clock.now() - state.at >= CHECK.quietMs;
+      const good = state.name === 'good';
+      const due = good ? now - state.at >= CHECK.quietMs : now - checkedAt >= CHECK.everyMs;
       if (token.state !== 'valid') this.#refresher.give();
-      else if (quiet) await this.#check(token.token);
-      // A first token or a first answer is not made to wait.
-      const soon = this.#state.name === 'unchecked' ? CHECK.everyMs / 10 : CHECK.everyMs;
-      await this.#clock.sleep(soon, signal);
+      else if (due) {
+        checkedAt = now;
+        await this.#check(token.token);
+      }
+      await this.#clock.sleep(CHECK.lookMs, signal);
     }
   }
 
@@ -97,7 +112,7 @@ export class DremioHealth {
           return bytes <= MAX_ANSWER;
         },
       });
-      if (status === 200) this.answered();
+      if (status === 200) this.answered(status);
       else if (status === 401) {
         this.refused(token);
         this.#refresher.give();

@@ -44,8 +44,8 @@ export class TokenSource {
         this.#protected = this.#file.token;
         this.#log.protect(this.#file.token);
         this.#log.info('token_read', { expires_at: new Date(this.#file.expiresAt).toISOString() });
-      } else if (this.#file.state !== before.state)
-        this.#log.warn('token_unusable', { state: this.#file.state });
+      } else if (this.#file.state !== 'valid' && this.#file.state !== before.state)
+        this.#log.warn('token_unusable', { state: this.#file.state, reason: this.#file.reason });
     }
     return this.last();
   }

@@ -2,7 +2,7 @@
  * JSON-RPC messages from clients: checked completely, kept as the bytes they came in, with the places of what
  * has to be exchanged on the way to a server that many clients share.
  */
-import { eachMember, elements, onOneLine, type Span, splice } from './scan.ts';
+import { depthOf, eachMember, elements, onOneLine, type Span, splice } from './scan.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -41,6 +41,8 @@ export interface ClientRequest extends Common {
   readonly idSpan: Span;
   /** Where the value of `params._meta.progressToken` stands, when the client wants to hear of progress. */
   readonly progressToken?: Span;
+  /** Where the value of `params.arguments` stands. */
+  readonly argumentsSpan?: Span;
 }
 
 export interface ClientNotification extends Common {
@@ -62,6 +64,8 @@ export interface Payload {
 
 /** More than any client sends at once; the limit that the TypeScript SDK sets since 1.30.1. */
 const MAX_BATCH = 100;
+/** The parser of the Python SDK gives up at 200 levels, and then nobody answers the request. */
+const DEEPEST = 128;
 /** An unpaired surrogate in an escape: JSON.parse takes it, stricter parsers refuse the whole line. */
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
@@ -79,13 +83,6 @@ function uniqueMembers(bytes: Buffer, at: number): Map<string, Span> {
     return true;
   });
   return found;
-}
-
-function progressTokenOf(bytes: Buffer, members: Map<string, Span>): Span | undefined {
-  const params = members.get('params');
-  if (!params) return undefined;
-  const meta = uniqueMembers(bytes, params.start).get('_meta');
-  return meta && uniqueMembers(bytes, meta.start).get('progressToken');
 }
 
 function parseMessage(source: Buffer, value: unknown): ClientMessage {
@@ -107,13 +104,17 @@ function parseMessage(source: Buffer, value: unknown): ClientMessage {
   const common = { bytes, method, params: params ?? {} };
   const idSpan = members.get('id');
   if (!idSpan) return { kind: 'notification', ...common };
-  const progressToken = progressTokenOf(bytes, members);
+  const inside = (span: Span | undefined) => span && uniqueMembers(bytes, span.start);
+  const given = inside(members.get('params'));
+  const progressToken = inside(given?.get('_meta'))?.get('progressToken');
+  const argumentsSpan = given?.get('arguments');
   return {
     kind: 'request',
     ...common,
     id: bytes.toString('utf8', idSpan.start, idSpan.end),
     idSpan,
     ...(progressToken ? { progressToken } : {}),
+    ...(argumentsSpan ? { argumentsSpan } : {}),
   };
 }
 
@@ -140,6 +141,7 @@ export function parsePayload(body: Buffer): Payload {
   } catch {
     throw new MessageError(CODE.parseError, 'the body is not JSON');
   }
+  if (depthOf(body) > DEEPEST) throw invalid(`the message is nested deeper than ${DEEPEST} levels`);
   if (SURROGATE_ESCAPE.test(text) && hasLoneSurrogate(value))
     throw invalid('a string contains half of a surrogate pair');
   if (!Array.isArray(value)) return { batch: false, messages: [parseMessage(body, value)] };

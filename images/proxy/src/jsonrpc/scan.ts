@@ -155,3 +155,18 @@ export function onOneLine(bytes: Buffer): Buffer {
   if (!hasLineBreak(bytes)) return bytes;
   return bytes.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)) as Buffer;
 }
+
+/** How deeply objects and arrays of the JSON value are nested. */
+export function depthOf(bytes: Buffer): number {
+  let deepest = 0;
+  let depth = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) {
+      i = skipString(bytes, i) - 1;
+      if (i < 0) break;
+    } else if (byte === OPEN.object || byte === OPEN.array) deepest = Math.max(deepest, ++depth);
+    else if (byte === CLOSE.object || byte === CLOSE.array) depth--;
+  }
+  return deepest;
+}

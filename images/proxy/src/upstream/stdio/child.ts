@@ -94,12 +94,22 @@ export class Child {
     });
   }
 
+  /** False once the process is gone. */
+  get alive(): boolean {
+    return this.#dead === undefined;
+  }
+
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
   get inFlight(): number {
     return this.#pending.size;
+  }
+
+  /** Bytes of requests that the server has not read yet. */
+  get unread(): number {
+    return this.#process.unread;
   }
 
   /** Last lines of standard error. */

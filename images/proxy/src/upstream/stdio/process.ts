@@ -27,7 +27,7 @@ export class ChildProcess {
   /** Resolves when the process is gone and its last output has been delivered. */
   readonly ended: Promise<ProcessEnd>;
   readonly #process: ChildProcessWithoutNullStreams;
-  #gone = false;
+  #gone: 'no' | 'alone' | 'with its group' = 'no';
 
   constructor(
     launch: Launch,
@@ -45,17 +45,11 @@ export class ChildProcess {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
-    const { stdin, stdout, stderr } = this.#process;
-    stdout.on('data', handlers.stdout);
-    stdout.on('end', handlers.stdoutEnded);
-    stderr.on('data', handlers.stderr);
-    // A write that meets a closed pipe is told by the end of the process, which follows.
-    for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {});
     this.ended = new Promise((resolve) => {
       const end = (result: ProcessEnd) => {
-        this.#gone = true;
         this.signal('SIGKILL');
-        for (const stream of [stdin, stdout, stderr]) stream.destroy();
+        this.#gone = 'with its group';
+        for (const stream of this.#process.stdio ?? []) stream?.destroy();
         resolve(result);
       };
       this.#process.once('error', (error: NodeJS.ErrnoException) => {
@@ -66,7 +60,7 @@ export class ChildProcess {
           });
       });
       this.#process.once('exit', (code, signal) => {
-        this.#gone = true;
+        this.#gone = 'alone';
         const result: ProcessEnd =
           signal === null
             ? { reason: 'exited', text: `ended with exit code ${code}` }
@@ -78,22 +72,35 @@ export class ChildProcess {
         });
       });
     });
+    // Without a descriptor to spare there is a process object with no streams; its error follows.
+    if (!this.#process.stdout) return;
+    const { stdin, stdout, stderr } = this.#process;
+    stdout.on('data', handlers.stdout);
+    stdout.on('end', handlers.stdoutEnded);
+    stderr.on('data', handlers.stderr);
+    // A write that meets a closed pipe is told by the end of the process, which follows.
+    for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {});
   }
 
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
+  /** Bytes that the process has not taken yet. */
+  get unread(): number {
+    return this.#process.stdin?.writableLength ?? 0;
+  }
+
   /** Writes one line; lost when the process is gone. */
   writeLine(pieces: readonly Buffer[]): void {
-    if (this.#gone || !this.#process.stdin.writable) return;
+    if (this.#gone !== 'no' || !this.#process.stdin?.writable) return;
     this.#process.stdin.write(Buffer.concat([...pieces, Buffer.from('\n')]));
   }
 
   /** Sends a signal to the whole group; a group that is gone is no error. */
   signal(signal: NodeJS.Signals): void {
     const { pid } = this.#process;
-    if (pid === undefined) return;
+    if (pid === undefined || this.#gone === 'with its group') return;
     try {
       process.kill(-pid, signal);
     } catch {
@@ -105,13 +112,13 @@ export class ChildProcess {
   async stop(clock: Clock): Promise<ProcessEnd> {
     const gone = new AbortController();
     void this.ended.then(() => gone.abort());
-    this.#process.stdin.end();
+    this.#process.stdin?.end();
     await clock.sleep(STOP.afterStdinMs, gone.signal);
-    if (!this.#gone) {
+    if (this.#gone === 'no') {
       this.signal('SIGTERM');
       await clock.sleep(STOP.afterTermMs, gone.signal);
     }
-    if (!this.#gone) this.signal('SIGKILL');
+    if (this.#gone === 'no') this.signal('SIGKILL');
     return this.ended;
   }
 }

@@ -20,6 +20,9 @@ export interface StdioUpstreamOptions
   readonly maxInFlight: number;
 }
 
+/** Most bytes that may wait for a server that reads slowly. */
+const MOST_UNREAD = 32 * 1024 * 1024;
+
 /** Notifications that concern every client of a shared server. */
 const FOR_EVERYONE: ReadonlySet<string> = new Set([
   'notifications/tools/list_changed',
@@ -51,18 +54,8 @@ export class StdioUpstream implements Upstream {
     if (options.signal.aborted) return aborted(request, options.signal, 0);
     if (!ready) return this.#unavailable(request);
     const { child } = ready;
-    if (child.inFlight >= this.#options.maxInFlight)
-      return {
-        ...failure(
-          request,
-          'unavailable',
-          child.generation,
-          CODE.internalError,
-          'busy',
-          `the MCP server already works on ${child.inFlight} requests; try again in a moment`,
-        ),
-        retryAfter: 1,
-      };
+    if (child.inFlight >= this.#options.maxInFlight || child.unread > MOST_UNREAD)
+      return busy(request, child);
     const token = request.progressToken;
     const { id, result } = child.send(
       (id) => renumber(request, id),
@@ -184,6 +177,15 @@ export class StdioUpstream implements Upstream {
       Buffer.from('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'),
     );
   }
+}
+
+function busy(request: ClientRequest, child: Child): Answer {
+  const message = `the MCP server already works on ${child.inFlight} requests; try again in a moment`;
+  const code = CODE.internalError;
+  return {
+    ...failure(request, 'unavailable', child.generation, code, 'busy', message),
+    retryAfter: 1,
+  };
 }
 
 function failure(

@@ -25,6 +25,7 @@ export interface SupervisorOptions {
   launch(): Promise<Launch>;
   readonly clientInfo: JsonObject;
   readonly messageLimit: number;
+  readonly watch?: Watch;
   readonly clock: Clock;
   readonly log: Logger;
   onStart(reason: StartReason): void;
@@ -32,14 +33,22 @@ export interface SupervisorOptions {
   onNotification(method: string, bytes: Buffer): void;
 }
 
-export const WATCH = {
+/** How a child is looked after; times in milliseconds. */
+export interface Watch {
   /** A slow disk makes the first import of the official server take many seconds. */
+  readonly readyWithinMs: number;
+  readonly pingEveryMs: number;
+  readonly pingPatienceMs: number;
+  /** A server that let a call's deadline pass is asked at once, with less patience. */
+  readonly suspectPatienceMs: number;
+}
+
+export const WATCH: Watch = {
   readyWithinMs: 30_000,
   pingEveryMs: 15_000,
   pingPatienceMs: 20_000,
-  /** A server that let a call's deadline pass is asked at once, with less patience. */
   suspectPatienceMs: 3_000,
-} as const;
+};
 
 type Phase =
   | { readonly name: 'starting' }
@@ -57,6 +66,7 @@ export class Supervisor {
   readonly #stopping = new AbortController();
   readonly #waiters = new Set<() => void>();
   readonly #finished: Promise<void>;
+  readonly #watchTimes: Watch;
   #phase: Phase = { name: 'starting' };
   #child: Child | undefined;
   #generation = 0;
@@ -64,20 +74,24 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#watchTimes = options.watch ?? WATCH;
     this.#finished = this.#run();
   }
 
   /** The child that answers now, if there is one. */
   current(): Ready | undefined {
-    return this.#phase.name === 'ready' ? this.#phase.ready : undefined;
+    const phase = this.#phase;
+    // The end of a child is known to its calls a moment before it is known here.
+    return phase.name === 'ready' && phase.ready.child.alive ? phase.ready : undefined;
   }
 
   /** A ready child, waiting for one up to `patienceMs`; not at all while it ends again and again. */
   async whenReady(patienceMs: number, signal?: AbortSignal): Promise<Ready | undefined> {
     const deadline = this.#options.clock.now() + patienceMs;
     for (;;) {
+      const ready = this.current();
+      if (ready) return ready;
       const phase = this.#phase;
-      if (phase.name === 'ready') return phase.ready;
       const left = deadline - this.#options.clock.now();
       const hopeless = phase.name === 'stopped' || (phase.name === 'waiting' && phase.looping);
       if (hopeless || left <= 0 || signal?.aborted) return undefined;
@@ -95,7 +109,8 @@ export class Supervisor {
     const phase = this.#phase;
     switch (phase.name) {
       case 'ready':
-        return [];
+        if (phase.ready.child.alive) return [];
+        return [{ code: 'child_restarting', message: 'the MCP server has just ended' }];
       case 'stopped':
         return [{ code: 'child_stopped', message: 'the MCP server has been stopped' }];
       case 'starting':
@@ -118,7 +133,7 @@ export class Supervisor {
 
   /** A call's deadline passed: replaces the child unless it still answers. */
   async suspect(child: Child): Promise<void> {
-    if (await child.ping(WATCH.suspectPatienceMs)) return;
+    if (await child.ping(this.#watchTimes.suspectPatienceMs)) return;
     this.#hung(child);
   }
 
@@ -167,6 +182,10 @@ export class Supervisor {
     } catch (error) {
       const why = `the MCP server could not be prepared: ${errorText(error)}`;
       return { reason: 'spawn_failed', why, readyMs: 0 };
+    }
+    if (this.#stopping.signal.aborted) {
+      await launch.release();
+      return { reason: 'exited', why: 'stopped', readyMs: 0 };
     }
     const child = new Child({
       launch,
@@ -221,8 +240,8 @@ export class Supervisor {
     );
     const wait = AbortSignal.any([done.signal, gone, this.#stopping.signal]);
     const late = this.#options.clock
-      .sleep(WATCH.readyWithinMs, wait)
-      .then(() => (wait.aborted ? opening : 'the MCP server did not answer initialize in 30 s'));
+      .sleep(this.#watchTimes.readyWithinMs, wait)
+      .then(() => (wait.aborted ? opening : 'the MCP server did not answer initialize in time'));
     const result = await Promise.race([opening, late]);
     done.abort();
     if (typeof result === 'string') child.kill();
@@ -231,9 +250,9 @@ export class Supervisor {
 
   async #watch(child: Child, gone: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#options.clock.sleep(WATCH.pingEveryMs, gone);
+      await this.#options.clock.sleep(this.#watchTimes.pingEveryMs, gone);
       if (gone.aborted || this.#stopping.signal.aborted) return;
-      if (await child.ping(WATCH.pingPatienceMs)) continue;
+      if (await child.ping(this.#watchTimes.pingPatienceMs)) continue;
       this.#hung(child);
       return;
     }
