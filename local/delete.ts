@@ -8,13 +8,13 @@ import type { StoredResource } from './state.ts';
 import type { ResourceFailure } from './types.ts';
 
 /**
- * @param forget takes a deleted resource out of the state
+ * Deletes them from the engine and from the state. What a replacement left behind goes without a
+ * word, as it is a part of that operation.
  * @throws RunnerError after a wave with failures, or when the run was aborted
  */
 export async function deleteResources(
   run: Run,
   resources: readonly StoredResource[],
-  forget: (stored: StoredResource) => void,
 ): Promise<void> {
   for (const wave of deletionWaves(resources)) {
     if (run.options.signal?.aborted) throw abortError();
@@ -24,8 +24,10 @@ export async function deleteResources(
         const started = Date.now();
         const { urn } = stored;
         try {
-          await run.operate(stored, 'delete', () => run.deleteFromEngine(stored));
-          forget(stored);
+          const replaced = run.state.obsolete.includes(stored);
+          const remove = () => run.deleteFromEngine(stored);
+          await (replaced ? remove() : run.operate(stored, 'delete', remove));
+          run.state.drop(stored);
           run.state.save();
         } catch (error) {
           const message = run.mask.apply(messageOf(error));

@@ -34,11 +34,7 @@ async function takeDown(options: DestroyOptions, state: State): Promise<Summary>
   state.outputs = {};
   try {
     const doomed = all.filter((stored) => !isKept(stored));
-    await deleteResources(run, [...doomed, ...state.obsolete], (stored) => {
-      if (state.obsolete.includes(stored)) {
-        state.obsolete = state.obsolete.filter((other) => other !== stored);
-      } else state.resources.delete(stored.urn);
-    });
+    await deleteResources(run, [...doomed, ...state.obsolete]);
     for (const stored of all.filter(isKept)) {
       const message =
         `Kept ${stored.type.split(':').at(-1)} "${stored.name}"${stored.id === undefined ? '' : ` (${stored.id})`}: ` +

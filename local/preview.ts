@@ -56,7 +56,7 @@ export async function preview(options: RunnerOptions): Promise<PreviewResult> {
   const left = [...state.resources.values()].filter(
     ({ urn }) => !registered.has(urn) && !kept.has(urn),
   );
-  for (const stored of [...left, ...state.obsolete]) {
+  for (const stored of left) {
     await run.operate(stored, 'delete', async () => {});
     changes.push({ urn: stored.urn, operation: 'delete', reason: 'it left the program' });
   }

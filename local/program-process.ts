@@ -4,6 +4,8 @@
  * config nor secrets are in its arguments or its environment.
  */
 
+import './compile-cache.ts';
+import { flushCompileCache } from 'node:module';
 import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as pulumi from '@pulumi/pulumi';
@@ -37,6 +39,7 @@ process.on('message', (message: ToProgram) => {
   if (message.kind === 'registered') {
     waiting.get(message.sequence)?.(message.result);
     waiting.delete(message.sequence);
+    if (waiting.size === 0) process.channel?.unref();
   } else {
     run(message).catch(fail);
   }
@@ -51,9 +54,6 @@ async function run(order: Extract<ToProgram, { kind: 'run' }>): Promise<void> {
     exported = await load(order.entry);
     return exported;
   });
-  // Resources that no output depends on may still be under way.
-  await pulumi.runtime.disconnect();
-  if (failed) return;
   const outputs = await Promise.all(
     Object.entries((values ?? {}) as Record<string, unknown>)
       .filter(([, value]) => value !== undefined)
@@ -62,7 +62,15 @@ async function run(order: Extract<ToProgram, { kind: 'run' }>): Promise<void> {
         return [name, { value, secret }] as const;
       }),
   );
-  send({ kind: 'finished', outputs: Object.fromEntries(outputs) });
+  // As under the CLI, a program has ended when it has nothing left to wait for: resources that no
+  // output depends on may still be under way, and so may a mistake in an apply.
+  process.on('beforeExit', () => {
+    process.channel?.ref();
+    // The runner ends this process by force, so the cache would not be written by itself.
+    flushCompileCache();
+    if (!failed) send({ kind: 'finished', outputs: Object.fromEntries(outputs) });
+  });
+  if (waiting.size === 0) process.channel?.unref();
 }
 
 /** The exports of the program; an exported function is called for them, as the CLI does. */
@@ -82,9 +90,13 @@ async function load(entry: string): Promise<Record<string, unknown>> {
 interface Monitor {
   registerResource(request: RegisterRequest, callback: Callback): void;
   registerResourceOutputs(request: unknown, callback: Callback): void;
-  readResource(request: { getType(): string; getName(): string }, callback: Callback): void;
-  registerStackTransform(request: unknown, callback: Callback): void;
-  registerStackInvokeTransform(request: unknown, callback: Callback): void;
+  readResource(request: { getType(): string; getName(): string }): void;
+  invoke(request: { getTok(): string }): void;
+  call(request: { getTok(): string }): void;
+  registerStackTransform(): void;
+  registerStackInvokeTransform(): void;
+  registerResourceHook(): void;
+  registerErrorHook(): void;
 }
 type Callback = (error: unknown, response?: { setUrn?(urn: string): void }) => void;
 
@@ -105,14 +117,11 @@ async function prepareRuntime({
     const mine = sequence++;
     return new Promise<{ id: string | undefined; state: Record<string, unknown> }>((resolve) => {
       waiting.set(mine, ({ id, state }) => resolve({ id, state }));
+      process.channel?.ref();
       send({ kind: 'register', sequence: mine, registration });
     });
   };
-  const call = ({ token }: { token: string }) => {
-    throw new pulumi.RunError(
-      `The program calls the provider function "${token}", which the local runner does not have.`,
-    );
-  };
+  const call = () => Promise.reject(new Error('every provider function is refused before this'));
   await pulumi.runtime.setMocks({ newResource, call }, project, stack, preview);
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
@@ -127,23 +136,25 @@ async function prepareRuntime({
     current = undefined;
   };
   monitor.registerResourceOutputs = (_request, callback) => callback(undefined, {});
-  monitor.readResource = (request) =>
-    fail(
-      new pulumi.RunError(
-        `The program reads the existing resource "${request.getName()}" (${request.getType()}), ` +
-          'which the local runner cannot.',
-      ),
-    );
-  const noTransforms = () =>
-    fail(
-      new pulumi.RunError(
-        'The program registers asynchronous transforms, which the local runner cannot apply; ' +
-          'use transformations instead.',
-      ),
-    );
-  monitor.registerStackTransform = noTransforms;
-  monitor.registerStackInvokeTransform = noTransforms;
+  refuseTheRest(monitor);
 }
+
+/** Nothing answers what is refused here: the runner ends the process. */
+function refuseTheRest(monitor: Monitor): void {
+  const refuse = (what: string) =>
+    fail(new pulumi.RunError(`The program ${what}, which the local runner cannot do.`));
+  monitor.readResource = (request) =>
+    refuse(`reads the existing resource "${request.getName()}" (${request.getType()})`);
+  monitor.invoke = (request) => refuse(`calls the provider function "${request.getTok()}"`);
+  monitor.call = (request) => refuse(`calls the resource method "${request.getTok()}"`);
+  monitor.registerStackTransform = () => refuse('registers asynchronous transforms');
+  monitor.registerStackInvokeTransform = () => refuse('registers asynchronous transforms');
+  monitor.registerResourceHook = () => refuse('uses resource hooks');
+  monitor.registerErrorHook = () => refuse('uses resource hooks');
+}
+
+/** Files that are not the user's program. */
+const foreign = /\/node_modules\/|\/local\/program-\w+\.ts$/;
 
 /** Words for the user: no stack trace, but the place in the program when it is a plain mistake. */
 function describeError(error: unknown): string {
@@ -152,8 +163,8 @@ function describeError(error: unknown): string {
   if (forUsers) return error.message;
   const place = error.stack
     ?.split('\n')
-    .map((line) => /\(?(?:file:\/\/)?(\/[^()]+):(\d+):\d+\)?$/.exec(line.trim()))
-    .find((match) => match?.[1] !== undefined && !match[1].includes('/node_modules/'));
+    .map((line) => /(?:file:\/\/|at |\()(\/[^()]+):(\d+):\d+\)?$/.exec(line))
+    .find((match) => match?.[1] !== undefined && !foreign.test(match[1]));
   const where = place?.[1] ? ` (${relative(process.cwd(), place[1])}:${place[2]})` : '';
   return `${error.message}${where}`;
 }

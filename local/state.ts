@@ -104,6 +104,12 @@ export class State {
     return new State(stateDir, await openCrypter(passphrase, encryptionsalt), file);
   }
 
+  /** Takes out a resource that is gone, whether it was current or replaced. */
+  drop(stored: StoredResource): void {
+    if (this.resources.get(stored.urn) === stored) this.resources.delete(stored.urn);
+    this.obsolete = this.obsolete.filter((other) => other !== stored);
+  }
+
   get isEmpty(): boolean {
     return this.resources.size === 0 && this.obsolete.length === 0;
   }

@@ -8,12 +8,13 @@ import { acquireLock } from './lock.ts';
 import { planResource } from './plan.ts';
 import { type Project, readProject } from './project.ts';
 import { loadRules } from './rules.ts';
-import { Run } from './run.ts';
+import { abortError, Run } from './run.ts';
 import { State } from './state.ts';
 import type { RunnerOptions, UpResult } from './types.ts';
 
 /** Makes the engine match the program. Throws a RunnerError with every resource that failed. */
 export async function up(options: RunnerOptions): Promise<UpResult> {
+  if (options.signal?.aborted) throw abortError();
   const { project, config } = await readStack(options);
   await claimStack(options.stateDir, 'local');
   const lock = await acquireLock(options.stateDir);
@@ -76,11 +77,7 @@ async function deleteLeftovers(run: Run, registered: ReadonlySet<string>): Promi
     run.emit({ kind: 'message', severity: 'info', message });
   }
   const doomed = left.filter((stored) => !stored.retainOnDelete);
-  await deleteResources(run, [...doomed, ...state.obsolete], (stored) => {
-    if (state.obsolete.includes(stored)) {
-      state.obsolete = state.obsolete.filter((other) => other !== stored);
-    } else state.resources.delete(stored.urn);
-  });
+  await deleteResources(run, [...doomed, ...state.obsolete]);
 }
 
 /** The project and its stack's config, checked. */
