@@ -2,10 +2,13 @@
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CommandError, EXIT, messageOf } from './command-error.ts';
+import { forStack } from './command-words.ts';
 import { EXAMPLES, EXIT_CODES, UP_HELP } from './help.ts';
 import { styleFor } from './terminal/style.ts';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
+/** The stack that the command works on, for the commands in error texts. */
+let stackName = 'dev';
 
 const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
 const wholeNumber = (value: string) => {
@@ -112,6 +115,9 @@ function program(): Command {
       finish(await (await import('./commands/doctor.ts')).doctor(project, options)),
     );
 
+  tool.hook('preAction', (_, command) => {
+    stackName = command.opts().stack;
+  });
   for (const command of tool.commands)
     command.exitOverride().helpOption('-h, --help', 'show this help');
   return tool;
@@ -125,17 +131,16 @@ function finish(code: number): void {
 function fail(error: unknown): never {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
   const known = error instanceof CommandError;
+  const message = forStack(messageOf(error), stackName);
   const exitCode = known ? error.exitCode : EXIT.failed;
-  const advice = known ? error.advice : [];
+  const advice = (known ? error.advice : []).map((line) => forStack(line, stackName));
   const style = styleFor(process.stderr);
-  process.stderr.write(`\n${style.bad(style.bold('Error:'))} ${messageOf(error)}\n`);
+  process.stderr.write(`\n${style.bad(style.bold('Error:'))} ${message}\n`);
   for (const line of advice) process.stderr.write(`  ${line}\n`);
   if (!known && process.env.LAKEHOUSE_DEBUG && error instanceof Error)
     process.stderr.write(`${error.stack}\n`);
   if (process.argv.includes('--json'))
-    process.stdout.write(
-      `${JSON.stringify({ kind: 'error', message: messageOf(error), advice, exitCode })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify({ kind: 'error', message, advice, exitCode })}\n`);
   process.exit(exitCode);
 }
 

@@ -3,7 +3,7 @@ import { CommandError, EXIT } from './command-error.ts';
 import { readPassphrase } from './config/passphrase.ts';
 import { StackConfig } from './config/stack-config.ts';
 import { openDeployment } from './engine/choose.ts';
-import type { Deployment } from './engine/deployment.ts';
+import type { Deployment, StackOutput } from './engine/deployment.ts';
 import { dockerAddress } from './engine/docker-address.ts';
 import { type Engine, findEngine, requireEngine } from './engine/docker-engine.ts';
 import { isKnownStack, type StackFiles, stackFiles } from './stack/stack-files.ts';
@@ -50,20 +50,11 @@ export function notDeployed({ stack }: StackFiles): CommandError {
   });
 }
 
-/** URL and key of a deployed stack, from its outputs. */
-export async function accessOf(deployment: Deployment, files: StackFiles) {
-  const outputs = await deployment.outputs();
+/** URL and key out of a stack's outputs. @throws CommandError when they are not there. */
+export function accessOf(outputs: Readonly<Record<string, StackOutput>>, files: StackFiles) {
   const url = outputs.mcpUrl?.value;
   const keys = outputs.mcpKeys?.value;
   const [key] = typeof keys === 'object' && keys !== null ? Object.values(keys) : [];
   if (typeof url !== 'string' || typeof key !== 'string') throw notDeployed(files);
   return { url, key };
-}
-
-/** How a command of this stack is typed, for advice. */
-export function commandFor(stack: string, command: string, words = ''): string {
-  const rest = [stack === 'dev' ? '' : `--stack ${stack}`, words]
-    .filter((part) => part !== '')
-    .join(' ');
-  return rest === '' ? `npm run ${command}` : `npm run ${command} -- ${rest}`;
 }

@@ -1,7 +1,8 @@
 import { nearest } from '../../infra/config/nearest.ts';
 import { CommandError, EXIT } from '../command-error.ts';
+import { commandFor } from '../command-words.ts';
 import type { StackOutput } from '../engine/deployment.ts';
-import { commandFor, notDeployed, openSession, requireDeployment } from '../session.ts';
+import { notDeployed, openSession, requireDeployment } from '../session.ts';
 import { quietDisplay } from '../terminal/quiet.ts';
 import { tableLines } from '../terminal/table.ts';
 

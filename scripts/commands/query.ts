@@ -22,7 +22,7 @@ export async function query(project: string, options: QueryOptions): Promise<voi
     interrupted.abort(new CommandError('Interrupted.', { exitCode: EXIT.interrupted })),
   );
   const deployment = await requireDeployment(session, quietDisplay(), interrupted.signal);
-  const { url, key } = await accessOf(deployment, session.files);
+  const { url, key } = accessOf(await deployment.outputs(), session.files);
   if (isRemote(session.engine.address))
     process.stderr.write(
       `The engine is on another machine: ${url} must be forwarded from there.\n`,

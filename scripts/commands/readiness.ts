@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { CommandError, EXIT } from '../command-error.ts';
-import { commandFor } from '../session.ts';
+import { commandFor } from '../command-words.ts';
 import { isService, readiness, stackContainers } from '../stack/containers.ts';
 import type { Display } from '../terminal/tasks.ts';
 

@@ -1,6 +1,7 @@
 import { EXIT } from '../command-error.ts';
+import { commandFor } from '../command-words.ts';
 import { recordedEngine } from '../engine/choose.ts';
-import { commandFor, openSession } from '../session.ts';
+import { openSession } from '../session.ts';
 import { type ServiceStatus, type StackStatus, stackStatus } from '../stack/stack-status.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { type Style, styleFor } from '../terminal/style.ts';

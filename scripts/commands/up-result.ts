@@ -1,5 +1,5 @@
+import { commandFor } from '../command-words.ts';
 import { clientSettings } from '../mcp/client-settings.ts';
-import { commandFor } from '../session.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { styleFor } from '../terminal/style.ts';
 

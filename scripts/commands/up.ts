@@ -1,17 +1,18 @@
 import Docker from 'dockerode';
 import { ensureBaseImage } from '../base-image/ensure.ts';
 import { CommandError, EXIT } from '../command-error.ts';
+import { commandFor } from '../command-words.ts';
 import { type Changes, parseChanges } from '../config/arguments.ts';
 import { readPassphrase } from '../config/passphrase.ts';
 import { StackConfig } from '../config/stack-config.ts';
 import { chooseDeployment } from '../engine/choose.ts';
-import type { EngineKind, Summary } from '../engine/deployment.ts';
+import type { EngineKind, Summary, UpResult } from '../engine/deployment.ts';
 import { dockerAddress, isRemote } from '../engine/docker-address.ts';
 import { findEngine } from '../engine/docker-engine.ts';
 import { ensureEngine } from '../engine/docker-install.ts';
 import { watchInterruption } from '../interruption.ts';
 import { check } from '../preflight/check.ts';
-import { accessOf, commandFor } from '../session.ts';
+import { accessOf } from '../session.ts';
 import { lockStack } from '../stack/lock.ts';
 import { stackFiles } from '../stack/stack-files.ts';
 import { showEvents } from '../terminal/deployment-events.ts';
@@ -74,17 +75,18 @@ export async function up(project: string, options: UpOptions): Promise<void> {
       signal.throwIfAborted();
 
       const task = display.task('Deployment');
-      let summary: Summary;
+      let result: UpResult;
       try {
-        summary = await deployment.up({ onEvent: showEvents(display), signal });
+        result = await deployment.up({ onEvent: showEvents(display), signal });
       } catch (error) {
         task.failed();
         throw error;
       }
+      const { outputs, summary } = result;
       task.done(summaryText(summary));
       signal.throwIfAborted();
       await waitUntilReady({ docker, stack: options.stack, display, signal });
-      const { url, key } = await accessOf(deployment, files);
+      const { url, key } = accessOf(outputs, files);
       const remote = isRemote(engine.address);
       const proof = remote
         ? undefined

@@ -1,6 +1,7 @@
 import Docker from 'dockerode';
 import { baseImageState } from '../base-image/ensure.ts';
 import { CommandError, messageOf } from '../command-error.ts';
+import { commandFor } from '../command-words.ts';
 import { fullKey, isSecretKey, NAMESPACE, whatIsAllowed } from '../config/keys.ts';
 import { readPassphrase } from '../config/passphrase.ts';
 import { StackConfig } from '../config/stack-config.ts';
@@ -12,7 +13,6 @@ import { diskProblem, engineDiskFree } from '../preflight/disk.ts';
 import { loginProblem, tryLogin } from '../preflight/dremio.ts';
 import { checkPort } from '../preflight/port.ts';
 import { findProgram } from '../process.ts';
-import { commandFor } from '../session.ts';
 import { stackFiles } from '../stack/stack-files.ts';
 import { stackStatus } from '../stack/stack-status.ts';
 

@@ -1,4 +1,4 @@
-import type { EngineEvent, StackOutput, Summary } from '../../local/types.ts';
+import type { EngineEvent, StackOutput, Summary, UpResult } from '../../local/types.ts';
 
 /** Which engine of deployment made a stack: the Pulumi CLI, or the runner in local/. */
 export type EngineKind = 'pulumi' | 'local';
@@ -12,10 +12,10 @@ export interface RunOptions {
 /** A stack in the hands of one engine of deployment. Failures are CommandErrors for the user. */
 export interface Deployment {
   readonly kind: EngineKind;
-  up(options: RunOptions): Promise<Summary>;
+  up(options: RunOptions): Promise<UpResult>;
   destroy(options: RunOptions & { deleteData: boolean }): Promise<Summary>;
   /** Outputs of the last successful `up`; empty when there was none. */
   outputs(): Promise<Record<string, StackOutput>>;
 }
 
-export type { EngineEvent, StackOutput, Summary };
+export type { EngineEvent, StackOutput, Summary, UpResult };

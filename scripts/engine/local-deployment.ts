@@ -20,7 +20,7 @@ export function localDeployment(
   };
   return {
     kind: 'local',
-    up: (options) => translated(async () => (await runner.up({ ...common, ...options })).summary),
+    up: (options) => translated(() => runner.up({ ...common, ...options })),
     destroy: (options) => translated(() => runner.destroy({ ...common, ...options })),
     outputs: () => translated(() => runner.outputs({ stateDir: files.folder, passphrase })),
   };

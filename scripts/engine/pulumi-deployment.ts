@@ -4,8 +4,10 @@ import {
   CommandError as CliError,
   ConcurrentUpdateError,
   LocalWorkspace,
+  type OutputMap,
   type PulumiCommand,
   Stack,
+  StackNotFoundError,
 } from '@pulumi/pulumi/automation/index.js';
 import { stringify } from 'yaml';
 import { claimStack, releaseStack } from '../../local/index.ts';
@@ -13,60 +15,88 @@ import { CommandError, EXIT, messageOf } from '../command-error.ts';
 import { parseMapping } from '../config/overrides.ts';
 import { run } from '../process.ts';
 import type { StackFiles } from '../stack/stack-files.ts';
-import type { Deployment } from './deployment.ts';
-import { pulumiEvents, summaryOf } from './pulumi-events.ts';
+import type { Deployment, StackOutput } from './deployment.ts';
+import { followPulumi, type PulumiRun, summaryOf } from './pulumi-events.ts';
 
 /** The stack as the Pulumi CLI deploys it, driven through the Automation API. */
 export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Deployment {
   const variables = pulumiEnvironment(files, process.env);
-  const stack = async () => {
-    await mkdir(files.backend, { recursive: true, mode: 0o700 });
-    await makeStack(files, pulumi, variables);
-    const workspace = await LocalWorkspace.create({
-      workDir: files.project,
-      pulumiCommand: pulumi,
-      envVars: variables,
-    });
-    return Stack.select(files.stack, workspace);
+  const quiet = {
+    configFile: files.config,
+    suppressProgress: true,
+    suppressOutputs: true,
+    // Otherwise the history is read with secrets, which makes the CLI write a salt into the config that is in git.
+    showSecrets: false,
+  };
+  let opened: Promise<Stack> | undefined;
+  const stack = () => {
+    opened ??= openStack(files, pulumi, variables);
+    return opened;
   };
   return {
     kind: 'pulumi',
-    up: ({ onEvent, signal }) =>
-      translated(signal, async () => {
-        await claimStack(files.folder, 'pulumi');
+    up: ({ onEvent, signal }) => {
+      const followed = followPulumi(onEvent);
+      return translated({ signal, followed }, async () => {
         const started = performance.now();
-        const result = await (await stack()).up({
-          configFile: files.config,
-          onEvent: pulumiEvents(onEvent),
-          signal,
-          suppressProgress: true,
-          suppressOutputs: true,
-        });
-        return summaryOf(result.summary.resourceChanges ?? {}, performance.now() - started);
-      }),
-    destroy: ({ onEvent, signal, deleteData }) =>
-      translated(signal, async () => {
+        await claimStack(files.folder, 'pulumi');
+        const selected = await stack();
+        const result = await selected.up({ ...quiet, onEvent: followed.onEvent, signal });
+        const summary = summaryOf(
+          result.summary.resourceChanges ?? {},
+          performance.now() - started,
+        );
+        return { outputs: plainOutputs(result.outputs), summary };
+      });
+    },
+    destroy: ({ onEvent, signal, deleteData }) => {
+      const followed = followPulumi(onEvent);
+      return translated({ signal, followed }, async () => {
         const started = performance.now();
         const selected = await stack();
         const result = await selected.destroy({
-          configFile: files.config,
-          onEvent: pulumiEvents(onEvent),
+          ...quiet,
+          onEvent: followed.onEvent,
           signal,
-          suppressProgress: true,
-          suppressOutputs: true,
           ...(deleteData ? {} : { excludeProtected: true }),
         });
-        // Nothing of it is left, so the next `up` may choose an engine anew.
-        await releaseStack(files.folder);
+        const { deployment } = await selected.exportStack();
+        const left: unknown = deployment?.resources;
+        if (!Array.isArray(left) || left.length === 0) {
+          // With nothing left the next `up` may choose an engine anew. The config that is in git stays.
+          if (deleteData)
+            await selected.workspace.removeStack(files.stack, { preserveConfig: true });
+          await releaseStack(files.folder);
+        }
         return summaryOf(result.summary.resourceChanges ?? {}, performance.now() - started);
       }),
-    outputs: async () => {
-      const all = await translated(undefined, async () => (await stack()).outputs());
-      return Object.fromEntries(
-        Object.entries(all).map(([name, { value, secret }]) => [name, { value, secret }]),
-      );
-    },
+    outputs: () => translated(undefined, async () => plainOutputs(await (await stack()).outputs())),
   };
+}
+
+const plainOutputs = (outputs: OutputMap): Record<string, StackOutput> =>
+  Object.fromEntries(
+    Object.entries(outputs).map(([name, { value, secret }]) => [name, { value, secret }]),
+  );
+
+async function openStack(
+  files: StackFiles,
+  pulumi: PulumiCommand,
+  envVars: Record<string, string>,
+): Promise<Stack> {
+  await mkdir(files.backend, { recursive: true, mode: 0o700 });
+  const workspace = await LocalWorkspace.create({
+    workDir: files.project,
+    pulumiCommand: pulumi,
+    envVars,
+  });
+  try {
+    return await Stack.select(files.stack, workspace);
+  } catch (error) {
+    if (!(error instanceof StackNotFoundError)) throw error;
+    await makeStack(files, pulumi, envVars);
+    return Stack.select(files.stack, workspace);
+  }
 }
 
 /**
@@ -128,13 +158,13 @@ async function makeStack(
 }
 
 async function translated<T>(
-  signal: AbortSignal | undefined,
+  context: { signal?: AbortSignal; followed?: PulumiRun },
   action: () => Promise<T>,
 ): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    if (signal?.aborted)
+    if (context.signal?.aborted)
       throw new CommandError('Interrupted.', { exitCode: EXIT.interrupted, cause: error });
     if (error instanceof ConcurrentUpdateError)
       throw new CommandError('Another Pulumi run holds this stack.', {
@@ -142,9 +172,15 @@ async function translated<T>(
         cause: error,
       });
     if (error instanceof CliError)
-      throw new CommandError(firstError(messageOf(error)), { cause: error });
+      throw new CommandError(problemOf(error, context.followed), { cause: error });
     throw error;
   }
+}
+
+/** What the events told, else the errors among all that the CLI printed. */
+function problemOf(error: CliError, followed: PulumiRun | undefined): string {
+  const problems = followed?.problems() ?? [];
+  return problems.length > 0 ? problems.join('\n') : firstError(messageOf(error));
 }
 
 /** The errors out of all that the CLI printed, without its progress lines. */

@@ -1,61 +1,80 @@
-import type { EngineEvent as PulumiEvent } from '@pulumi/pulumi/automation/index.js';
+import type {
+  DiagnosticEvent,
+  EngineEvent as PulumiEvent,
+  StepEventMetadata,
+} from '@pulumi/pulumi/automation/index.js';
 import type { Operation } from '../../local/types.ts';
 import type { EngineEvent, Summary } from './deployment.ts';
 
-/** Pulumi's step operations in our words; those that are left out are parts of a replacement, or reads. */
+/**
+ * Pulumi's step operations in our words. A replacement is several steps; the creation of the new resource stands for
+ * it, and what is left out here are its other steps, and reads.
+ */
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   create: 'create',
   same: 'same',
   update: 'update',
   delete: 'delete',
-  replace: 'replace',
   'create-replacement': 'replace',
   import: 'create',
 };
 
-/**
- * Turns the Automation API's events into the runner's, so that one display shows both. A replacement is one
- * resource to the user: it begins with the first of its steps and ends with the creation of the new one.
- */
-export function pulumiEvents(
+/** Follows one run of the CLI. */
+export interface PulumiRun {
+  /** Takes each event of the Automation API. */
+  readonly onEvent: (event: PulumiEvent) => void;
+  /** What went wrong so far, each once: by resource where one failed, else the program's own errors. */
+  problems(): string[];
+}
+
+/** Turns the Automation API's events into the runner's, so that one display shows both. */
+export function followPulumi(
   emit: (event: EngineEvent) => void,
   now: () => number = () => performance.now(),
-): (event: PulumiEvent) => void {
+): PulumiRun {
   const started = new Map<string, { at: number; operation: Operation }>();
+  const failures = new Map<string, string>();
   const errors = new Map<string, string>();
   const duration = (urn: string) => Math.round(now() - (started.get(urn)?.at ?? now()));
-  return (event) => {
-    const before = event.resourcePreEvent?.metadata;
-    if (before !== undefined) {
-      const operation = OPERATIONS[before.op];
-      if (operation === undefined || started.has(before.urn)) return;
-      started.set(before.urn, { at: now(), operation });
-      const { urn, type } = before;
-      emit({ kind: 'start', urn, type, name: nameOf(urn), operation });
-    }
-    const after = event.resOutputsEvent?.metadata;
-    if (after !== undefined && OPERATIONS[after.op] !== undefined) {
-      // The last step of a replacement in the delete-first order is the create, whose event ends it.
-      const operation = started.get(after.urn)?.operation ?? OPERATIONS[after.op] ?? 'same';
-      emit({ kind: 'done', urn: after.urn, operation, durationMs: duration(after.urn) });
-      started.delete(after.urn);
-    }
-    const failed = event.resOpFailedEvent?.metadata;
-    if (failed !== undefined) {
-      const message = errors.get(failed.urn) ?? 'failed';
-      emit({ kind: 'failed', urn: failed.urn, message, durationMs: duration(failed.urn) });
-      started.delete(failed.urn);
-    }
-    const said = event.diagnosticEvent;
-    if (said !== undefined) {
-      const message = plainText(said.message);
-      if (message === '') return;
-      if (said.urn && said.severity === 'error') errors.set(said.urn, message);
-      if (said.urn && started.has(said.urn) && said.severity !== 'error')
-        emit({ kind: 'progress', urn: said.urn, message });
-      else if (!said.ephemeral && (said.severity === 'warning' || said.severity === 'error'))
-        emit({ kind: 'message', severity: said.severity, message });
-    }
+
+  const onStart = ({ op, urn, type }: StepEventMetadata) => {
+    const operation = OPERATIONS[op];
+    if (operation === undefined || started.has(urn)) return;
+    started.set(urn, { at: now(), operation });
+    emit({ kind: 'start', urn, type, name: nameOf(urn), operation });
+  };
+  const onEnd = ({ op, urn }: StepEventMetadata) => {
+    const operation = OPERATIONS[op];
+    if (operation === undefined) return;
+    emit({ kind: 'done', urn, operation, durationMs: duration(urn) });
+    started.delete(urn);
+  };
+  const onFailure = ({ urn }: StepEventMetadata) => {
+    const message = errors.get(urn) ?? 'failed';
+    failures.set(urn, message);
+    emit({ kind: 'failed', urn, message, durationMs: duration(urn) });
+    started.delete(urn);
+  };
+  const onMessage = ({ ephemeral, message: raw, severity, urn = '' }: DiagnosticEvent) => {
+    const message = plainText(raw);
+    if (message === '' || message === 'update failed') return;
+    // Told once, at the end.
+    if (severity === 'error') errors.set(urn, longer(errors.get(urn), message));
+    else if (started.has(urn)) emit({ kind: 'progress', urn, message: newestLine(message) });
+    else if (severity === 'warning' && !ephemeral)
+      emit({ kind: 'message', severity: 'warning', message });
+  };
+  return {
+    onEvent: (event) => {
+      if (event.resourcePreEvent) onStart(event.resourcePreEvent.metadata);
+      if (event.resOutputsEvent) onEnd(event.resOutputsEvent.metadata);
+      if (event.resOpFailedEvent) onFailure(event.resOpFailedEvent.metadata);
+      if (event.diagnosticEvent) onMessage(event.diagnosticEvent);
+    },
+    problems: () =>
+      failures.size > 0
+        ? [...failures].map(([urn, message]) => `${nameOf(urn)}: ${errors.get(urn) ?? message}`)
+        : [...new Set(errors.values())],
   };
 }
 
@@ -64,17 +83,33 @@ export function summaryOf(
   changes: Readonly<Record<string, number | undefined>>,
   durationMs: number,
 ): Summary {
-  const summary = { create: 0, same: 0, update: 0, replace: 0, delete: 0 };
-  for (const [operation, count] of Object.entries(changes)) {
-    const ours = OPERATIONS[operation];
-    if (ours !== undefined) summary[ours] += count ?? 0;
-  }
-  return { ...summary, durationMs };
+  const { create = 0, same = 0, update = 0, replace = 0, delete: deleted = 0 } = changes;
+  return { create, same, update, replace, delete: deleted, durationMs: Math.round(durationMs) };
 }
 
 const nameOf = (urn: string) => urn.slice(urn.lastIndexOf('::') + 2);
 
-/** Diagnostics carry colour directives such as `<{%reset%}>`. */
-function plainText(message: string): string {
-  return message.replace(/<\{%[^%]*%\}>/g, '').trim();
+/**
+ * A diagnostic without colour directives (`<{%reset%}>`), and without what the bridge of Terraform providers puts
+ * around an error: the place in its source, the count of errors, the resource's URN.
+ */
+export function plainText(message: string): string {
+  return message
+    .replace(/<\{%[^%]*%\}>/g, '')
+    .replace(/^\s*sdk-v2\/\S+ sdk\.helper_schema: /, '')
+    .replace(/: provider=\S+@[\d.]+\s*$/, '')
+    .replace(/(\d+ errors? occurred:\s+\* (\w+ing urn:\S+ )?)+/g, '')
+    .trim();
+}
+
+/** The same failure is told in several forms; the longest says most. */
+const longer = (one: string | undefined, other: string) =>
+  one !== undefined && one.length >= other.length ? one : other;
+
+/** A build tells its steps in blocks of lines; the last that says something is where it stands. */
+function newestLine(message: string): string {
+  const lines = message
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('digest:'));
+  return (lines.at(-1) ?? message).trim();
 }
