@@ -68,6 +68,8 @@ async function run(order: Extract<ToProgram, { kind: 'run' }>): Promise<void> {
     process.channel?.ref();
     // The runner ends this process by force, so the cache would not be written by itself.
     flushCompileCache();
+    if (pulumi.log.hasErrors())
+      fail(new pulumi.RunError('The program reported errors; see above.'));
     if (!failed) send({ kind: 'finished', outputs: Object.fromEntries(outputs) });
   });
   if (waiting.size === 0) process.channel?.unref();

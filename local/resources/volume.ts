@@ -45,6 +45,12 @@ export const volume: ResourceType = {
 
   async delete(context, stored) {
     const docker = await context.docker();
+    const found = await orMissing(docker.getVolume(stored.id).inspect());
+    if (found === undefined) return;
+    if (found.Labels?.[fingerprintLabel] !== stored.label) {
+      context.warn(`The volume "${stored.id}" was made anew by someone else; it is left alone.`);
+      return;
+    }
     const users = await docker.listContainers({ all: true, filters: { volume: [stored.id] } });
     await context.removeContainers(
       users.map(({ Id }) => Id),

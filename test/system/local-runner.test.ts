@@ -236,8 +236,14 @@ describe('the runner on the real engine', {
       Volumes.map(({ Name }) => Name),
       [name('data')],
     );
+    // Even when the stack's state is lost.
+    await rm(join(folder, 'state'), { recursive: true });
     const { summary } = await upAndTell();
-    assert.deepEqual(counted(summary), { ...none, create: 9, same: 1 });
+    assert.deepEqual(counted(summary), { ...none, create: 10 });
+    const warned = events.flatMap((event) => (event.kind === 'message' ? [event.message] : []));
+    assert.deepEqual(warned, [
+      `The volume "${name('data')}" was there already; it is used with what it holds.`,
+    ]);
     await destroy({ ...(await options()), deleteData: true });
     assert.deepEqual((await docker.listVolumes({ filters })).Volumes, []);
   });
