@@ -12,7 +12,9 @@ export function messageOf(error: unknown): string {
   if (typeof answer === 'object' && answer !== null && 'message' in answer) {
     return String(answer.message);
   }
-  return error instanceof Error ? error.message : String(error);
+  // Where the answer is a stream, docker-modem has put the words behind its own.
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
 }
 
 /** The result, or undefined when the engine says that there is no such thing. */

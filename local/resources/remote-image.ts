@@ -1,6 +1,6 @@
 /** docker:index/remoteImage:RemoteImage: an image pulled from a registry without credentials. */
 
-import { orMissing } from '../engine-error.ts';
+import { messageOf, orMissing } from '../engine-error.ts';
 import { RunnerError } from '../errors.ts';
 import { jsonLines } from '../json-lines.ts';
 import type { ResourceType } from '../resource-type.ts';
@@ -32,9 +32,13 @@ export const remoteImage: ResourceType = {
     const name = String(inputs.name);
     const platform = inputs.platform;
     context.progress(`pulling ${name}`);
-    const stream = await docker.pull(name, typeof platform === 'string' ? { platform } : {});
-    for await (const { error } of jsonLines<{ error?: string }>(stream)) {
-      if (error !== undefined) throw new RunnerError(`Cannot pull ${name}: ${error}`);
+    try {
+      const stream = await docker.pull(name, typeof platform === 'string' ? { platform } : {});
+      for await (const { error } of jsonLines<{ error?: string }>(stream)) {
+        if (error !== undefined) throw new Error(error);
+      }
+    } catch (error) {
+      throw new RunnerError(`Cannot pull ${name}: ${messageOf(error)}`);
     }
     return describe(await docker.getImage(name).inspect());
   },
