@@ -69,8 +69,9 @@ export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Depl
           await releaseStack(files.folder);
         }
         return summaryOf(result.summary.resourceChanges ?? {}, performance.now() - started);
-      }),
-    outputs: () => translated(undefined, async () => plainOutputs(await (await stack()).outputs())),
+      });
+    },
+    outputs: () => translated({}, async () => plainOutputs(await (await stack()).outputs())),
   };
 }
 
