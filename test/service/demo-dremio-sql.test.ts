@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import fc from 'fast-check';
 import { DEMO_USER, type DemoDremio, start } from '../../images/demo-dremio/src/index.ts';
 import { DremioClient, type QueryOutcome } from '../helpers/dremio-client.ts';
 
@@ -9,8 +10,10 @@ const WEATHER = 'Samples."samples.dremio.com"."NYC-weather.csv"';
 describe('SQL of the demo Dremio', () => {
   let demo: DemoDremio;
   let client: DremioClient;
+  const unexpected: unknown[] = [];
   before(async () => {
-    demo = await start();
+    // Long enough for a busy machine: a submission is answered when its job has ended.
+    demo = await start({ settleMs: 10_000, onError: (error) => unexpected.push(error) });
     client = new DremioClient(demo.url);
     await client.login(DEMO_USER);
   });
@@ -325,6 +328,22 @@ describe('SQL of the demo Dremio', () => {
     );
     assert.match(message, /memory/i);
     assert.deepEqual(await rowsOf('SELECT 1 AS a'), [{ a: 1 }]);
+  });
+
+  it('ends every text as a job, whatever it is, without an unexpected error', async () => {
+    const words = fc.constantFrom(
+      ...'SELECT * FROM WITH VALUES ( ) , . ; 1 \'a\' "b" $c $$ -- /* */ INFORMATION_SCHEMA sys version AS x'.split(
+        ' ',
+      ),
+    );
+    const text = fc.array(fc.oneof(words, fc.string({ maxLength: 5 })), { maxLength: 10 });
+    const property = fc.asyncProperty(text, async (parts) => {
+      const { state, errorMessage } = await client.query(`SELECT ${parts.join(' ')}`);
+      assert.ok(state === 'COMPLETED' || (state === 'FAILED' && errorMessage !== ''), errorMessage);
+      assert.notEqual(errorMessage, 'Something went wrong.');
+    });
+    await fc.assert(property, { numRuns: 60 });
+    assert.deepEqual(unexpected, []);
   });
 
   it('answers many queries at the same time, each with its own rows', async () => {
