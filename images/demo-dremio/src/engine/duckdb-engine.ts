@@ -46,11 +46,11 @@ const optionsFor = ({ memoryMiB, threads }: EngineLimits): Record<string, string
  * Functions that Dremio has and the engine has not. `TO_DATE` takes formats of fixed width made of YYYY, MM and DD:
  * the engine's own parser wants its format as a constant, which a macro's argument is not.
  */
-const PART = (letters: string) =>
+const datePart = (letters: string) =>
   `CASE instr(upper(format), '${letters}') WHEN 0 THEN 1 ELSE
     CAST(substr(value, instr(upper(format), '${letters}'), ${letters.length}) AS BIGINT) END`;
 const MACROS = `CREATE MACRO to_date(value, format) AS
-  make_date(${PART('YYYY')}, ${PART('MM')}, ${PART('DD')})`;
+  make_date(${datePart('YYYY')}, ${datePart('MM')}, ${datePart('DD')})`;
 
 /** From here on no statement can reach a file, the network or a setting, whatever it is. */
 async function lock(connection: DuckDBConnection): Promise<void> {
@@ -101,8 +101,8 @@ class DuckDbEngine implements Engine {
   }
 
   /**
-   * The datasets that a statement reads. Only the catalog's can be read: neither the engine's own tables, nor files,
-   * which it would take for tables by their names.
+   * The datasets that a statement reads. Only those of the catalog: not files,
+   * which the engine would take for tables by their names. (Its views of itself pass; they say nothing secret.)
    */
   #datasets(names: readonly string[][], context: readonly string[]): Dataset[] {
     return names.map((name) => {
