@@ -56,39 +56,51 @@ async function sessionSecret(path: string | undefined, log: Logger): Promise<str
   return secret;
 }
 
+/** @throws SettingsError when a file or list that a setting names cannot be used. */
 export async function startProxy(
   settings: ProxySettings,
   log: Logger,
   clock: Clock = systemClock,
 ): Promise<RunningProxy> {
-  const guard = {
-    allowsHost: hostTest('ALLOWED_HOSTS', settings.allowedHosts),
-    allowsOrigin: originTest('ALLOWED_ORIGINS', settings.allowedOrigins),
-    keys: await KeyRing.open(settings.keysFile, clock, log),
-  };
+  // What was started is ended in the opposite order, after a failed start too.
+  await using started = new AsyncDisposableStack();
+  const allowsHost = hostTest('ALLOWED_HOSTS', settings.allowedHosts);
+  const allowsOrigin = originTest('ALLOWED_ORIGINS', settings.allowedOrigins);
   const signer = new SessionSigner(await sessionSecret(settings.sessionSecretFile, log));
-  const sessions = new Sessions();
+  const keys = await KeyRing.open(settings.keysFile, clock, log);
+  started.defer(() => keys.close());
   const tokens = new TokenSource(settings.tokenFile, clock, log);
-  const dremio = new Dremio(settings.dremioUrl, settings.dremioCaFile);
   const refresher = new RefresherHint(settings.refresherUrl, clock, log);
+  const dremio = new Dremio(settings.dremioUrl, settings.dremioCaFile);
+  started.defer(() => dremio.close());
   const dremioHealth = new DremioHealth(dremio, tokens, refresher, clock);
+  started.defer(() => dremioHealth.stop());
+
   let draining = false;
+  let upstream: StdioUpstream | undefined;
+  let calls: Calls | undefined;
+  const sessions = new Sessions();
   const ready = (): readonly Reason[] => [
     ...(draining ? [{ code: 'draining', message: 'this proxy is being stopped' }] : []),
-    ...upstream.health(),
+    ...(upstream?.health() ?? []),
     ...dremioHealth.reasons(),
   ];
-
   const registry = createRegistry({ service: SERVICE, version });
   const metrics = proxyMetrics(registry, {
-    callsInFlight: () => calls.inFlight,
+    callsInFlight: () => calls?.inFlight ?? 0,
     sessions: () => sessions.count(clock.now()),
-    tokenSecondsLeft: () => {
-      const token = tokens.last();
-      return token.state === 'valid' ? (token.expiresAt - clock.now()) / 1000 : 0;
-    },
+    tokenSecondsLeft: () => tokens.secondsLeft(),
     ready: () => ready().length === 0,
   });
+  const operations = await startOperations({
+    port: settings.operationsPort,
+    live: () => [],
+    ready,
+    registry,
+    log,
+  });
+  started.defer(() => operations.close());
+
   const hop = await startHop({
     exchange: new Exchange({
       dremio,
@@ -104,7 +116,8 @@ export async function startProxy(
     log,
     onAnswer: metrics.hopAnswered,
   });
-  const upstream = new StdioUpstream({
+  started.defer(() => hop.close());
+  const server = new StdioUpstream({
     launch: () =>
       launchDremioMcp({
         command: settings.childCommand,
@@ -122,56 +135,48 @@ export async function startProxy(
     log,
     onStart: metrics.childStarted,
   });
-  const calls = new Calls({
-    upstream,
+  started.defer(() => server.stop());
+  upstream = server;
+  const desk = new Calls({
+    upstream: server,
     log,
     observer: metrics,
     timeoutMs: settings.callTimeout * 1000,
   });
+  calls = desk;
   const era = new LegacyEra({
-    calls,
-    upstream,
+    calls: desk,
+    upstream: server,
     signer,
     sessions,
     sessionLife: settings.sessionLife,
     handshakePatienceMs: HANDSHAKE_PATIENCE_MS,
     now: () => clock.now(),
   });
-  const operations = await startOperations({
-    port: settings.operationsPort,
-    live: () => [],
-    ready,
-    registry,
-    log,
-  });
   const front = await startFront({
     port: settings.port,
-    guard,
+    guard: { allowsHost, allowsOrigin, keys },
     era,
     bodyLimit: settings.bodyLimit,
     log,
     onAnswer: metrics.httpAnswered,
   });
+  started.defer(() => front.close());
+  started.defer(() => era.close());
   log.info('listening', { port: front.port, operations_port: operations.port });
 
+  const parts = started.move();
   return {
     port: front.port,
     operationsPort: operations.port,
     stop: async () => {
       draining = true;
       front.drain();
-      const late = new AbortController();
-      void calls.drained().then(() => late.abort());
-      await clock.sleep(settings.drainTimeout * 1000, late.signal);
-      if (calls.inFlight > 0) log.warn('drain_incomplete', { calls: calls.inFlight });
-      era.close();
-      await upstream.stop();
-      await front.close();
-      guard.keys.close();
-      dremioHealth.stop();
-      await hop.close();
-      await dremio.close();
-      await operations.close();
+      const idle = new AbortController();
+      void desk.drained().then(() => idle.abort());
+      await clock.sleep(settings.drainTimeout * 1000, idle.signal);
+      if (desk.inFlight > 0) log.warn('drain_incomplete', { calls: desk.inFlight });
+      await parts.disposeAsync();
     },
   };
 }

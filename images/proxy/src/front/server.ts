@@ -40,6 +40,9 @@ const PATIENCE: Patience = { headersMs: 10_000, requestMs: 30_000, checkMs: 1_00
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
 const MAX_CONNECTIONS = 4_096;
+/** How long answers may still take to reach their clients when the server is closed. */
+const LAST_ANSWERS_MS = 3_000;
+const IDLE_CHECK_MS = 20;
 
 const STOPPING: Problem = {
   status: 503,
@@ -109,10 +112,16 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     drain: () => {
       draining = true;
     },
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+      });
+      // Answers that are on their way get a moment; connections that wait for a next request do not.
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+      const late = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(late);
+    },
   };
 }

@@ -12,8 +12,6 @@ export type TokenState =
       readonly reason: string;
     };
 
-export const isValid = (state: TokenState) => state.state === 'valid';
-
 const POLL_MS = 100;
 
 export class TokenSource {
@@ -60,6 +58,12 @@ export class TokenSource {
       state: 'expired',
       reason: `the Dremio token expired at ${new Date(expiresAt).toISOString()}`,
     };
+  }
+
+  /** Seconds until the token ends; 0 without a valid one. */
+  secondsLeft(): number {
+    const token = this.last();
+    return token.state === 'valid' ? (token.expiresAt - this.#clock.now()) / 1000 : 0;
   }
 
   /** A valid token other than `refused`, waiting up to `patienceMs`; otherwise the state of the file. */

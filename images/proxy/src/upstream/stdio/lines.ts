@@ -1,6 +1,5 @@
 /**
- * Cuts a byte stream into lines. Each byte is looked at once and copied at most once, however the stream is
- * chunked; of a line above the limit only both ends are kept.
+ * Cuts a byte stream into lines, in a time that grows with its length alone, however it is chunked; of a line above the limit only both ends are kept.
  */
 
 export interface LineHandlers {
@@ -12,6 +11,9 @@ export interface LineHandlers {
 
 /** Enough to find a JSON-RPC id at either end of a message. */
 export const KEPT_BYTES = 1024;
+
+/** Pieces below this size are merged. */
+const SMALL_BYTES = 16 * 1024;
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -48,12 +50,22 @@ export class LineSplitter {
     this.#length += part.length;
     if (this.#head === undefined) {
       this.#chunks.push(part);
+      this.#mergeSmall();
       if (this.#length <= this.#limit) return;
-      this.#head = Buffer.concat(this.#chunks).subarray(0, KEPT_BYTES);
-      this.#head = Buffer.from(this.#head);
+      this.#head = Buffer.from(Buffer.concat(this.#chunks).subarray(0, KEPT_BYTES));
       this.#keepTail(this.#chunks);
       this.#chunks = [];
     } else this.#keepTail([part]);
+  }
+
+  /** Pieces of a few bytes would cost more than what they hold. */
+  #mergeSmall(): void {
+    for (;;) {
+      const last = this.#chunks.at(-1);
+      const before = this.#chunks.at(-2);
+      if (!last || !before || before.length > last.length || before.length >= SMALL_BYTES) return;
+      this.#chunks.splice(-2, 2, Buffer.concat([before, last]));
+    }
   }
 
   #keepTail(parts: readonly Buffer[]): void {

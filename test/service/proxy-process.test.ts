@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { SettingsError } from '../../images/kit/src/settings.ts';
+import {
+  type Bench,
+  callTool,
+  environmentOf,
+  HEADERS,
+  type Json,
+  KEY,
+  OTHER_KEY,
+  openSession,
+  post,
+  prepareFolder,
+  startBench,
+  textOf,
+  toolCall,
+  until,
+  writeTokenFile,
+} from '../fixtures/proxy/harness.ts';
+import { type ScriptedDremio, startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
+
+const MAIN = fileURLToPath(new URL('../../images/proxy/src/main.ts', import.meta.url));
+const TOKEN = 'login-token-that-nobody-may-see-1';
+
+interface Run {
+  readonly process: ChildProcess;
+  readonly output: () => string;
+  readonly lines: () => Json[];
+  readonly exit: Promise<{ code: number | null; signal: string | null }>;
+}
+
+function run(env: Record<string, string>): Run {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: '/usr/bin:/bin', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (piece: string) => {
+      output += piece;
+    });
+  return {
+    process: child,
+    output: () => output,
+    lines: () =>
+      output
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Json),
+    exit: new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal }))),
+  };
+}
+
+describe('the process', () => {
+  let dremio: ScriptedDremio;
+  let folder: string;
+  before(async () => {
+    dremio = await startScriptedDremio();
+    folder = await prepareFolder();
+  });
+  after(async () => {
+    await dremio.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('refuses to start with wrong settings or keys: every problem in words, exit code 78', async () => {
+    const wrong: [Record<string, string>, RegExp[]][] = [
+      [{ DREMIO_URL: '', PORT: 'x' }, [/DREMIO_URL is not set/, /PORT is \\"x\\"/]],
+      [{ MCP_KEYS_FILE: join(folder, 'none') }, [/the key file .*none cannot be read: ENOENT/]],
+    ];
+    await Promise.all(
+      wrong.map(async ([env, words]) => {
+        const started = run({ ...environmentOf(folder), ...env });
+        assert.equal((await started.exit).code, 78, JSON.stringify(env));
+        for (const word of words) assert.match(started.output(), word);
+        assert.ok(!started.output().includes('    at '), 'no stack trace');
+      }),
+    );
+  });
+
+  it('refuses to start with files and lists that cannot be used', async () => {
+    const file = async (name: string, content: string) => {
+      await writeFile(join(folder, name), content);
+      return join(folder, name);
+    };
+    const wrong: [Record<string, string>, RegExp][] = [
+      [{ MCP_KEYS_FILE: await file('blank', ' \n') }, /key file .*blank is empty/],
+      [{ MCP_KEYS_FILE: await file('short', '{"a":"short"}') }, /a key for a of less than 16/],
+      [{ ALLOWED_HOSTS: ',' }, /ALLOWED_HOSTS names no host/],
+      [{ ALLOWED_HOSTS: '*' }, /ALLOWED_HOSTS contains "\*"/],
+      [{ ALLOWED_ORIGINS: 'null' }, /ALLOWED_ORIGINS contains "null"/],
+      [{ SESSION_SECRET_FILE: await file('weak', 'weak') }, /weak has less than 32 characters/],
+      [
+        { DREMIO_URL: 'https://x', DREMIO_CA_FILE: await file('ca', 'x') },
+        /holds no PEM certificate/,
+      ],
+    ];
+    for (const [env, words] of wrong)
+      await assert.rejects(startBench({ env }), (error) => {
+        assert.ok(error instanceof SettingsError);
+        assert.match(error.message, words);
+        return true;
+      });
+  });
+
+  it('finishes its calls on SIGTERM, refuses new ones, leaves nothing behind and exits 0', async () => {
+    const started = run({ ...environmentOf(folder), DREMIO_URL: dremio.url.href });
+    const listening = await until(
+      () => started.lines().find(({ event }) => event === 'listening'),
+      10_000,
+    );
+    const url = `http://127.0.0.1:${listening.port}/mcp`;
+    const readyz = async () => {
+      const response = await fetch(`http://127.0.0.1:${listening.operations_port}/readyz`);
+      const { reasons } = (await response.json()) as { reasons: { code: string }[] };
+      return reasons.map(({ code }) => code);
+    };
+    await until(async () => (await readyz()).join() === 'token_missing');
+    await writeTokenFile(folder, TOKEN);
+    await until(async () => (await readyz()).length === 0);
+    const session = await openSession(url);
+    const answer = textOf(await callTool(url, session, 'dremio', { path: '/api/v3/job/1' }));
+    assert.equal(JSON.parse(answer).status, 200);
+    assert.equal(dremio.asked.at(-1)?.headers.authorization, `Bearer ${TOKEN}`);
+    const { pid } = JSON.parse(textOf(await callTool(url, session, 'environment')));
+
+    // What /proc tells of the child: no key, no token, in no form.
+    const ofProcess = ['environ', 'cmdline'].map((name) =>
+      readFileSync(`/proc/${pid}/${name}`, 'utf8'),
+    );
+    for (const secret of [KEY, TOKEN]) assert.ok(!ofProcess.join().includes(secret));
+
+    const stream = await fetch(url, { headers: { ...HEADERS, 'mcp-session-id': session } });
+    const inFlight = callTool(url, session, 'sleep', { ms: 500, text: 'done in time' });
+    await until(async () => {
+      const metrics = await fetch(`http://127.0.0.1:${listening.operations_port}/metrics`);
+      return /in_flight 1\b/.test(await metrics.text());
+    });
+    started.process.kill('SIGTERM');
+    await until(async () => (await readyz()).includes('draining'));
+    const refused = await post(url, toolCall('echo'), { 'mcp-session-id': session });
+    assert.equal(refused.status, 503);
+    assert.equal(refused.headers.get('retry-after'), '2');
+    assert.equal(textOf(await inFlight), 'done in time');
+    await stream.text();
+    assert.deepEqual(await started.exit, { code: 0, signal: null });
+    assert.throws(() => readFileSync(`/proc/${pid}/cmdline`), /ENOENT|ESRCH/);
+    assert.deepEqual(await readdir(join(folder, 'children')), []);
+
+    for (const line of started.lines()) {
+      assert.equal(line.service, 'proxy');
+      assert.ok(line.event && line.level && !Number.isNaN(Date.parse(String(line.time))));
+    }
+    for (const secret of [KEY, OTHER_KEY, TOKEN]) assert.ok(!started.output().includes(secret));
+  });
+});
+
+describe('a running proxy', () => {
+  let dremio: ScriptedDremio;
+  let bench: Bench;
+  let secrets: string;
+  const ask = async (session: string) => {
+    const answer = await callTool(bench.url, session, 'dremio', { path: '/api/v3/job/1' });
+    return JSON.parse(textOf(answer)) as { status: number; reason: string };
+  };
+  before(async () => {
+    dremio = await startScriptedDremio();
+    secrets = await mkdtemp(join(tmpdir(), 'lakehouse-proxy-test-'));
+    await writeFile(join(secrets, 'session'), 's'.repeat(40));
+    bench = await startBench({
+      env: {
+        DREMIO_URL: dremio.url.href,
+        TOKEN_WAIT: '0',
+        SESSION_SECRET_FILE: join(secrets, 'session'),
+      },
+    });
+  });
+  after(async () => {
+    await bench[Symbol.asyncDispose]();
+    await dremio.close();
+    await rm(secrets, { recursive: true });
+  });
+
+  it('stays up without a token, says why, fails calls with words and recovers alone', async () => {
+    const session = await openSession(bench.url);
+    await until(async () => (await bench.ready()).codes.join() === 'token_missing');
+    assert.equal(
+      textOf(await callTool(bench.url, session, 'echo', { text: 'without Dremio' })),
+      'without Dremio',
+    );
+    const without = await ask(session);
+    assert.equal(without.status, 503);
+    assert.match(without.reason, /no valid Dremio token: there is no token file yet/);
+    await bench.writeToken(TOKEN);
+    assert.equal((await ask(session)).status, 200);
+    await until(async () => (await bench.ready()).status === 200);
+    await bench.writeToken(TOKEN, -1);
+    await until(async () => (await bench.ready()).codes.join() === 'token_expired');
+    await bench.writeToken(TOKEN);
+    await until(async () => (await bench.ready()).status === 200);
+  });
+
+  it('loses no call while tokens change, and sends none that has ended', async () => {
+    const session = await openSession(bench.url);
+    let current = 0;
+    dremio.answer = ({ headers }) => ({
+      status: headers.authorization === `Bearer rotating-token-${current}` ? 200 : 401,
+    });
+    const asked = dremio.asked.length;
+    const statuses: number[] = [];
+    for (let i = 1; i <= 10; i++) {
+      await bench.writeToken(`rotating-token-${i}`);
+      current = i;
+      const many = Array.from({ length: 8 }, () => ask(session));
+      statuses.push(...(await Promise.all(many)).map(({ status }) => status));
+    }
+    assert.deepEqual(statuses, Array(80).fill(200));
+    assert.equal(dremio.asked.length - asked, 80, 'no request was refused and repeated');
+  });
+
+  it('serves a session that another replica opened with the same secret', async () => {
+    const env = { SESSION_SECRET_FILE: join(secrets, 'session') };
+    const other = await startBench({ env });
+    const session = await openSession(other.url);
+    await other[Symbol.asyncDispose]();
+    assert.equal(textOf(await callTool(bench.url, session, 'echo', { text: 'moved' })), 'moved');
+    const stranger = await startBench();
+    const foreign = await openSession(stranger.url);
+    await stranger[Symbol.asyncDispose]();
+    const headers = { 'mcp-session-id': foreign };
+    assert.equal((await post(bench.url, toolCall('echo'), headers)).status, 404);
+  });
+
+  it('takes new keys without a restart, and keeps the old ones while the file is broken', async () => {
+    const statusWith = async (key: string) => {
+      const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
+      return (await post(bench.url, ping, { authorization: `Bearer ${key}` })).status;
+    };
+    const file = join(bench.folder, 'keys.json');
+    const next = 'the-next-key-0123456789';
+    const broken = () => bench.log.filter(({ event }) => event === 'keys_unusable').length;
+    await writeFile(file, '{"first": "short"}');
+    await until(() => broken() === 1);
+    assert.equal(await statusWith(KEY), 400, 'let in, and asked for a session');
+    await writeFile(file, JSON.stringify({ first: [next, KEY] }));
+    await until(async () => (await statusWith(next)) === 400);
+    assert.equal(await statusWith(KEY), 400);
+    assert.equal(await statusWith(OTHER_KEY), 401);
+    await writeFile(file, JSON.stringify({ first: next }));
+    await until(async () => (await statusWith(KEY)) === 401);
+    assert.ok(!JSON.stringify(bench.log).includes(next));
+  });
+});

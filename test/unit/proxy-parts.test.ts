@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { readSettings, SettingsError } from '../../images/kit/src/settings.ts';
+import { SessionSigner } from '../../images/proxy/src/era/session-id.ts';
+import { negotiate } from '../../images/proxy/src/era/versions.ts';
+import { readAccept } from '../../images/proxy/src/front/accept.ts';
+import { hostTest, originTest } from '../../images/proxy/src/front/hosts.ts';
+import { parseKeys } from '../../images/proxy/src/front/keys.ts';
+import { ResultBudget } from '../../images/proxy/src/hop/budget.ts';
+import { retryAfterMs } from '../../images/proxy/src/hop/retry-after.ts';
+import { matchRoute } from '../../images/proxy/src/hop/routes.ts';
+import { proxySettings } from '../../images/proxy/src/settings.ts';
+import { KEPT_BYTES, LineSplitter } from '../../images/proxy/src/upstream/stdio/lines.ts';
+import { afterEnd, noRestarts, RESTART } from '../../images/proxy/src/upstream/stdio/restarts.ts';
+
+describe('lines of a stream', () => {
+  const split = (chunks: readonly Uint8Array[], limit = 1_000) => {
+    const lines: string[] = [];
+    const splitter = new LineSplitter(limit, {
+      line: (bytes) => lines.push(bytes.toString()),
+      oversize: (head, tail, length) => lines.push(`${length}:${head}…${tail}`),
+    });
+    for (const chunk of chunks) splitter.push(Buffer.from(chunk));
+    return lines;
+  };
+
+  it('are the same however the stream is cut', () => {
+    const lines = fc.array(
+      fc.string({ unit: 'grapheme', maxLength: 20 }).filter((s) => !/[\r\n]/.test(s)),
+    );
+    fc.assert(
+      fc.property(
+        lines,
+        fc.array(fc.nat(9), { minLength: 1 }),
+        fc.constantFrom('\n', '\r\n'),
+        (texts, cuts, end) => {
+          const bytes = Buffer.from(texts.map((line) => line + end).join(''));
+          const chunks: Buffer[] = [];
+          for (let from = 0, i = 0; from < bytes.length; i++) {
+            const size = (cuts[i % cuts.length] ?? 0) + 1;
+            chunks.push(bytes.subarray(from, from + size));
+            from += size;
+          }
+          assert.deepEqual(
+            split(chunks),
+            texts.filter((line) => line !== ''),
+          );
+        },
+      ),
+    );
+  });
+
+  it('keep both ends of one that is too long, and go on behind it', () => {
+    const long = `begin${'x'.repeat(5_000)}end`;
+    const chunks = Buffer.from(`short\n${long}\nshort again\nunfinished`);
+    const [first, second, third, ...more] = split([chunks]);
+    assert.equal(first, 'short');
+    const filling = 'x'.repeat(KEPT_BYTES - 5);
+    assert.equal(second, `5008:begin${filling}…xx${filling}end`);
+    assert.equal(third, 'short again');
+    assert.deepEqual(more, []);
+    const byByte = [...chunks].map((byte) => Buffer.of(byte));
+    assert.deepEqual(split(byByte), [first, second, third]);
+  });
+
+  it('may have exactly the limit', () => {
+    assert.deepEqual(split([Buffer.from('12345\n123456\n')], 5), ['12345', '6:123456…123456']);
+  });
+});
+
+describe('restarts', () => {
+  it('come at once after a good run, then with growing pauses, then every 30 s', () => {
+    let state = noRestarts;
+    let now = 0;
+    const pauses: number[] = [];
+    for (let i = 0; i < 7; i++) {
+      const decision = afterEnd(state, now, i === 0 ? RESTART.goodRunMs : 10);
+      pauses.push(decision.pauseMs);
+      state = decision.state;
+      now += decision.pauseMs + 10;
+    }
+    assert.deepEqual(pauses, [0, 1_000, 2_000, 4_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('are at most 5 in 10 s, and then at most one in 30 s', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(500), { minLength: 30, maxLength: 30 }),
+        fc.boolean(),
+        (lives, ready) => {
+          let state = noRestarts;
+          let now = 0;
+          const starts: number[] = [];
+          for (const life of lives) {
+            starts.push(now);
+            now += life;
+            const decision = afterEnd(state, now, ready ? life : 0);
+            state = decision.state;
+            now += decision.pauseMs;
+          }
+          assert.ok(starts.filter((at) => at < 10_000).length <= 5);
+          for (let i = 6; i < starts.length; i++)
+            assert.ok((starts[i] ?? 0) - (starts[i - 1] ?? 0) >= 30_000);
+        },
+      ),
+    );
+  });
+
+  it('forget old ends and keep a bounded memory', () => {
+    let state = noRestarts;
+    for (let i = 0; i < 10_000; i++) state = afterEnd(state, i, 1).state;
+    assert.ok(state.ends.length <= RESTART.breakerEnds);
+    assert.equal(afterEnd(state, 10_000 + RESTART.breakerWindowMs, 1).pauseMs, 0);
+    assert.equal(afterEnd(state, 10_001, RESTART.goodRunMs).pauseMs, 0);
+  });
+});
+
+describe('session ids', () => {
+  const signer = new SessionSigner('secret-of-every-replica');
+  const data = {
+    version: '2025-11-25',
+    capabilities: 'rs',
+    principal: 'default',
+    expiresAt: 1_000,
+  } as const;
+
+  it('carry the session, visible ASCII only, until it expires', () => {
+    const { id, session } = signer.issue(data);
+    assert.match(id, /^[\x21-\x7e]{1,255}$/);
+    assert.deepEqual(signer.read(id, 999_999), session);
+    assert.equal(signer.read(id, 1_000_000), undefined);
+    assert.deepEqual({ ...session, name: '' }, { name: '', ...data });
+    assert.notEqual(signer.issue(data).id, id);
+  });
+
+  it('are worthless when a single character changes, or under another secret', () => {
+    const { id } = signer.issue(data);
+    fc.assert(
+      fc.property(fc.nat(id.length - 1), fc.constantFrom(...'Aa0_-.'), (at, character) => {
+        const changed = id.slice(0, at) + character + id.slice(at + 1);
+        // The last character of base64url carries unused bits, but ours is compared as text.
+        if (changed !== id) assert.equal(signer.read(changed, 0), undefined);
+      }),
+    );
+    assert.equal(new SessionSigner('another').read(id, 0), undefined);
+  });
+});
+
+describe('small decisions', () => {
+  it('negotiate the client’s revision when both know it', () => {
+    const table: [unknown, string, string][] = [
+      ['2025-06-18', '2025-11-25', '2025-06-18'],
+      ['2025-11-25', '2025-06-18', '2025-06-18'],
+      ['2024-11-05', '2025-06-18', '2024-11-05'],
+      ['2026-07-28', '2025-11-25', '2025-11-25'],
+      ['2024-10-07', '2025-11-25', '2025-11-25'],
+      [undefined, '2026-07-28', '2025-11-25'],
+    ];
+    for (const [asked, server, result] of table) assert.equal(negotiate(asked, server), result);
+  });
+
+  it('read what a client accepts', () => {
+    const table: [string | undefined, boolean, boolean][] = [
+      [undefined, true, false],
+      ['*/*', true, false],
+      ['application/json, text/event-stream', true, true],
+      ['Text/Event-Stream;q=0.9', false, true],
+      ['text/*', false, true],
+      ['application/json;q=0', false, false],
+      ['text/html', false, false],
+    ];
+    for (const [header, json, stream] of table)
+      assert.deepEqual(readAccept(header), { json, stream });
+  });
+
+  it('read Retry-After as seconds or as a date', () => {
+    assert.equal(retryAfterMs('2', 0), 2_000);
+    assert.equal(retryAfterMs('Thu, 01 Jan 1970 00:00:05 GMT', 1_000), 4_000);
+    assert.equal(retryAfterMs('Thu, 01 Jan 1970 00:00:00 GMT', 1_000), 0);
+    for (const nothing of [undefined, '', 'soon', '-1x'])
+      assert.equal(retryAfterMs(nothing, 0), undefined);
+  });
+
+  it('count what a query fetches, and forget the oldest of many', () => {
+    const budget = new ResultBudget(10);
+    assert.equal(budget.take('a', 10), true);
+    assert.equal(budget.spent('a'), false);
+    assert.equal(budget.take('a', 1), false);
+    assert.equal(budget.spent('a'), true);
+    for (let i = 0; i < 1_000; i++) budget.take(`q${i}`, 1);
+    assert.equal(budget.spent('a'), false);
+  });
+
+  it('know the paths of the official server by pattern', () => {
+    const pattern = (method: string, target: string) => matchRoute(method, target)?.route.pattern;
+    assert.equal(pattern('POST', '/api/v3/sql'), '/api/v3/sql');
+    assert.equal(
+      pattern('GET', '/api/v3/catalog/by-path/a/b%20c'),
+      '/api/v3/catalog/by-path/{path}',
+    );
+    assert.equal(matchRoute('GET', '/api/v3/job/7/results?offset=0')?.query, '7');
+    for (const target of [
+      '/api/v3/job/..',
+      '/api/v3/job/%2e%2e/results',
+      '/api/v3/job/a\\b',
+      '/api/v3/job/a b',
+    ])
+      assert.equal(pattern('GET', target), undefined, target);
+    fc.assert(
+      fc.property(fc.string(), (tail) => {
+        const match = matchRoute('GET', `/apiv2/${tail}`);
+        assert.equal(match, undefined);
+      }),
+    );
+  });
+});
+
+describe('allow-lists', () => {
+  it('take a host without a port for every port, with one for that port', () => {
+    const allows = hostTest('ALLOWED_HOSTS', ['mcp.example', 'other.example:8443', '[fd00::1]']);
+    for (const host of [
+      'mcp.example',
+      'MCP.example:1',
+      'other.example:8443',
+      '[fd00::1]:9',
+      'localhost',
+    ])
+      assert.ok(allows(host), host);
+    for (const host of [
+      'other.example',
+      'other.example:8444',
+      'x.mcp.example',
+      'mcp.example.',
+      undefined,
+    ])
+      assert.ok(!allows(host), host);
+  });
+
+  it('take an origin exactly', () => {
+    const allows = originTest('ALLOWED_ORIGINS', ['https://App.example']);
+    assert.ok(allows('https://app.example') && allows('HTTP://LOCALHOST:3000'));
+    for (const origin of [
+      'http://app.example',
+      'https://app.example:444',
+      'https://app.example/',
+      'null',
+    ])
+      assert.ok(!allows(origin), origin);
+  });
+
+  it('refuse entries that mean nothing', () => {
+    for (const entry of ['*', '*.example', 'http://x', 'x/y', 'a b', 'x:port', ':80'])
+      assert.throws(
+        () => hostTest('ALLOWED_HOSTS', [entry]),
+        /ALLOWED_HOSTS contains .*expected a host/,
+      );
+    for (const entry of ['*', 'null', 'app.example', 'https://app.example/', 'ftp://x', 'https://'])
+      assert.throws(() => originTest('ALLOWED_ORIGINS', [entry]), /expected an origin/);
+    assert.throws(() => hostTest('ALLOWED_HOSTS', []), /names no host/);
+    assert.throws(() => originTest('ALLOWED_ORIGINS', []), /names no origin/);
+  });
+});
+
+describe('the key file', () => {
+  const key = 'k'.repeat(16);
+  it('names one key or several that are all valid', () => {
+    assert.deepEqual(parseKeys(JSON.stringify({ a: key, b: [`${key}1`, `${key}2`] }), 'f'), [
+      { name: 'a', key },
+      { name: 'b', key: `${key}1` },
+      { name: 'b', key: `${key}2` },
+    ]);
+  });
+
+  it('is refused when it could let anyone in, in words without the key', () => {
+    const secret = 'a-secret with a space';
+    const table: [string, RegExp][] = [
+      ['', /is empty/],
+      [' \n', /is empty/],
+      [key, /is not JSON/],
+      ['[]', /not a JSON object/],
+      ['null', /not a JSON object/],
+      ['{}', /holds no key/],
+      ['{"a":""}', /less than 16 characters/],
+      ['{"a":"short"}', /less than 16 characters/],
+      [`{"a":"${' '.repeat(20)}"}`, /other characters/],
+      [JSON.stringify({ a: `${key}\n` }), /other characters/],
+      [JSON.stringify({ a: secret }), /other characters/],
+      ['{"a":[]}', /no key for a/],
+      ['{"a":5}', /not text/],
+      [`{"a b":"${key}"}`, /the name "a b"/],
+      [`{"a":"${key}","b":"${key}"}`, /gives a and b the same key/],
+    ];
+    for (const [text, words] of table)
+      assert.throws(
+        () => parseKeys(text, 'keys.json'),
+        (error) => {
+          assert.ok(error instanceof SettingsError);
+          assert.match(error.message, words, text);
+          return !error.message.includes(secret) && !error.message.includes(key);
+        },
+      );
+  });
+});
+
+describe('settings', () => {
+  const read = (env: Record<string, string>) =>
+    readSettings(proxySettings, { DREMIO_URL: 'http://d', ...env });
+  it('have documented defaults and refuse modes that need more than Dremio', () => {
+    assert.equal(read({}).serverMode, 'FOR_DATA_PATTERNS');
+    assert.equal(read({}).allowDml, false);
+    assert.equal(
+      read({ SERVER_MODE: 'FOR_SELF,FOR_DATA_PATTERNS' }).serverMode,
+      'FOR_SELF,FOR_DATA_PATTERNS',
+    );
+    for (const mode of ['FOR_PROMETHEUS', 'FOR_SELF,', 'for_self', '1'])
+      assert.throws(
+        () => read({ SERVER_MODE: mode }),
+        /SERVER_MODE is .*expected FOR_DATA_PATTERNS/,
+      );
+    assert.throws(() => read({ POLLING_INTERVAL: '0' }), /from 0.05 to 60 \(seconds\)/);
+  });
+});
