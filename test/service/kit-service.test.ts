@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+
+const FIXTURE = new URL('../fixtures/kit/service.ts', import.meta.url).pathname;
+
+type Line = { event: string; level: string } & Record<string, unknown>;
+
+/** Runs the fixture; `onEvent` sees each line as it comes and may send signals. */
+async function run(
+  environment: Record<string, string>,
+  onEvent: (line: Line, kill: (signal: NodeJS.Signals) => void) => void = () => {},
+) {
+  const child = spawn(process.execPath, [FIXTURE], {
+    env: { PATH: process.env.PATH ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: Line[] = [];
+  let output = '';
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    const complete = (rest + text).split('\n');
+    rest = complete.pop() ?? '';
+    for (const json of complete) {
+      const line = JSON.parse(json) as Line;
+      lines.push(line);
+      onEvent(line, (signal) => child.kill(signal));
+    }
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const [code, signal] = await once(child, 'close');
+  assert.ok(!output.includes('    at '), `no stack trace:\n${output}`);
+  return { code: code ?? signal, lines, events: lines.map(({ event }) => event) };
+}
+
+describe('a service', { concurrency: 2 }, () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    it(`works until ${signal}, stops in order and ends with 0`, async () => {
+      const { code, events } = await run({}, ({ event }, kill) => {
+        if (event === 'working') kill(signal);
+      });
+      assert.equal(code, 0);
+      assert.deepEqual(events, ['starting', 'working', 'stopping', 'stopped']);
+    });
+
+  it('ends at once on a second signal when stopping takes long', async () => {
+    const { code, events } = await run({ ON_STOP: 'hang' }, ({ event }, kill) => {
+      if (event === 'working' || event === 'stopping') kill('SIGTERM');
+    });
+    assert.equal(code, 0);
+    assert.deepEqual(events, ['starting', 'working', 'stopping']);
+  });
+
+  it('ends with 0 on SIGTERM while it is still starting', async () => {
+    const { code, events } = await run({ ON_START: 'hang' }, ({ event }, kill) => {
+      if (event === 'starting') kill('SIGTERM');
+    });
+    assert.equal(code, 0);
+    assert.deepEqual(events, ['starting', 'stopping', 'stopped']);
+  });
+
+  it('ends with 78 and a line for every wrong setting, before it starts anything', async () => {
+    const { code, lines } = await run({ ON_START: 'dance', LOG_LEVEL: 'loud' });
+    assert.equal(code, 78);
+    assert.deepEqual(
+      lines.map(({ event, level }) => [event, level]),
+      [
+        ['setting_wrong', 'error'],
+        ['setting_wrong', 'error'],
+      ],
+    );
+    assert.match(String(lines[0]?.problem), /^LOG_LEVEL is "loud"; expected one of debug/);
+  });
+
+  it('ends with 69 and the reason when it cannot start', async () => {
+    const { code, lines } = await run({ ON_START: 'fail' });
+    assert.equal(code, 69);
+    assert.deepEqual(
+      [lines.at(-1)?.event, lines.at(-1)?.error],
+      ['start_failed', 'no way in: door locked'],
+    );
+  });
+
+  it('ends with 70 and one line in words after an unexpected error', async () => {
+    for (const [onStart, text] of [
+      ['throw-later', 'thrown later'],
+      ['reject-later', 'rejected later'],
+    ] as const) {
+      const { code, lines } = await run({ ON_START: onStart });
+      assert.equal(code, 70);
+      assert.deepEqual([lines.at(-1)?.event, lines.at(-1)?.error], ['unexpected_error', text]);
+    }
+  });
+
+  it('ends with 70 when it cannot stop in order', async () => {
+    const { code, events } = await run({ ON_STOP: 'fail' }, ({ event }, kill) => {
+      if (event === 'working') kill('SIGTERM');
+    });
+    assert.equal(code, 70);
+    assert.equal(events.at(-1), 'stop_failed');
+  });
+
+  it('writes only what its level asks for', async () => {
+    const { code, events } = await run({ LOG_LEVEL: 'error', ON_START: 'fail' });
+    assert.equal(code, 69);
+    assert.deepEqual(events, ['start_failed']);
+  });
+});
