@@ -1,7 +1,7 @@
 /** The commands, their options and help. Each command's code is loaded only when it runs. */
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { CommandError, EXIT, messageOf } from './command-error.ts';
+import { CommandError, codeOf, EXIT, messageOf } from './command-error.ts';
 import { forStack } from './command-words.ts';
 import { EXAMPLES, EXIT_CODES, UP_HELP } from './help.ts';
 import { styleFor } from './terminal/style.ts';
@@ -144,6 +144,10 @@ function fail(error: unknown): never {
   process.exit(exitCode);
 }
 
+// A reader that has seen enough (`| head`) must not stop a deployment midway.
+process.stdout.on('error', (error) => {
+  if (codeOf(error) !== 'EPIPE') throw error;
+});
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 try {

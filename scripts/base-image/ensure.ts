@@ -62,40 +62,39 @@ export async function ensureBaseImage(options: EnsureOptions): Promise<void> {
       },
     );
   }
-  display.note(
-    `The base image ${name} cannot be pulled (${reason}).\n` +
-      'Building one from Debian packages instead, as root; this takes a minute or two.',
-  );
   try {
-    const built = await buildOne(options, docker, progress);
-    config.setMachine('nodeImage', built);
-    task.done(`${built}, built`);
+    const recipe = await hostRecipe();
+    const own = baseImageName(recipe);
+    if (await isOnEngine(docker, own)) {
+      config.setMachine('nodeImage', own);
+      return task.same(`${own}, built earlier, since ${name} cannot be pulled`);
+    }
+    display.note(
+      `The base image ${name} cannot be pulled (${reason}).\n` +
+        'Building one from Debian packages instead, as root; this takes a minute or two.',
+    );
+    await prepareHost(options);
+    config.setMachine('nodeImage', await buildBaseImage(recipe, { docker, signal, progress }));
+    task.done(`${own}, built`);
   } catch (error) {
     task.failed();
     throw error;
   }
 }
 
-async function buildOne(
-  { display, signal }: EnsureOptions,
-  docker: Docker,
-  progress: (text: string) => void,
-): Promise<string> {
+/** Installs what builds the image, and says what of this machine does not go into it. */
+async function prepareHost({ display, signal }: EnsureOptions): Promise<void> {
   if ((await findProgram('debootstrap')) === undefined || !existsSync(KEYRING))
     await aptInstall(['debootstrap', 'debian-archive-keyring', 'ca-certificates'], {
       title: 'Install debootstrap',
       display,
       signal,
     });
-  const proxy = buildProxy(process.env);
-  if (proxy.refused !== undefined)
+  const { refused } = buildProxy(process.env);
+  if (refused !== undefined)
     display.warn(
-      `The proxy ${proxy.refused} is not put into images: its URL holds a password, or is this machine's loopback.`,
+      `The proxy ${refused} is not put into images: its URL holds a password, or is this machine's loopback.`,
     );
-  const recipe = await hostRecipe();
-  const name = baseImageName(recipe);
-  if (!(await isOnEngine(docker, name))) await buildBaseImage(recipe, { docker, signal, progress });
-  return name;
 }
 
 /** The image that an earlier run built, unless it is gone or this machine would now build another. */

@@ -2,7 +2,13 @@ import { EXIT } from '../command-error.ts';
 import { commandFor } from '../command-words.ts';
 import { recordedEngine } from '../engine/choose.ts';
 import { openSession } from '../session.ts';
-import { type ServiceStatus, type StackStatus, stackStatus } from '../stack/stack-status.ts';
+import {
+  isComplete,
+  isReady,
+  type ServiceStatus,
+  type StackStatus,
+  stackStatus,
+} from '../stack/stack-status.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { type Style, styleFor } from '../terminal/style.ts';
 import { printable, tableLines } from '../terminal/table.ts';
@@ -16,7 +22,7 @@ export interface StatusOptions {
 export async function status(project: string, options: StatusOptions): Promise<number> {
   const { config, docker, engine, files } = await openSession(project, options.stack);
   const found = await stackStatus(docker, options.stack);
-  const ready = found.services.length > 0 && found.services.every((service) => service.ready);
+  const ready = isReady(found);
   const url = `http://127.0.0.1:${config.get('mcpPort')}/mcp`;
   const head = {
     stack: options.stack,
@@ -78,6 +84,12 @@ export function statusLines(head: Head, status: StackStatus, style: Style, now: 
       right: new Set([3]),
     }),
     ...services.flatMap((service) => troubleLines(service, style, now)),
+    ...(isComplete(status)
+      ? []
+      : [
+          '',
+          `The proxy is missing, so nothing serves the URL. Complete the stack: ${commandFor(head.stack, 'up')}`,
+        ]),
   ];
 }
 

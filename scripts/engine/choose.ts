@@ -72,9 +72,9 @@ async function openLocal({ files, passphrase, docker }: Choice): Promise<Deploym
   return localDeployment(files, passphrase, docker);
 }
 
-async function openPulumi({ files }: Choice, pulumi: PulumiCommand) {
+async function openPulumi({ docker, files }: Choice, pulumi: PulumiCommand) {
   const { pulumiDeployment } = await import('./pulumi-deployment.ts');
-  return pulumiDeployment(files, pulumi);
+  return pulumiDeployment(files, pulumi, docker);
 }
 
 async function findOrDownload(choice: Choice): Promise<PulumiCommand | string> {

@@ -9,17 +9,24 @@ import {
   Stack,
   StackNotFoundError,
 } from '@pulumi/pulumi/automation/index.js';
+import Docker from 'dockerode';
 import { stringify } from 'yaml';
 import { claimStack, releaseStack } from '../../local/index.ts';
 import { CommandError, EXIT, messageOf } from '../command-error.ts';
 import { parseMapping } from '../config/overrides.ts';
 import { run } from '../process.ts';
 import type { StackFiles } from '../stack/stack-files.ts';
-import type { Deployment, StackOutput } from './deployment.ts';
+import type { Deployment, EngineEvent, StackOutput } from './deployment.ts';
 import { followPulumi, type PulumiRun, summaryOf } from './pulumi-events.ts';
+import { dropStaleLocks } from './pulumi-locks.ts';
+import { repairAfterKill } from './pulumi-repair.ts';
 
 /** The stack as the Pulumi CLI deploys it, driven through the Automation API. */
-export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Deployment {
+export function pulumiDeployment(
+  files: StackFiles,
+  pulumi: PulumiCommand,
+  docker: Docker.DockerOptions,
+): Deployment {
   const variables = pulumiEnvironment(files, process.env);
   const quiet = {
     configFile: files.config,
@@ -33,6 +40,17 @@ export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Depl
     opened ??= openStack(files, pulumi, variables);
     return opened;
   };
+  const wholeStack = async (emit: (event: EngineEvent) => void) => {
+    const selected = await stack();
+    const removed = await repairAfterKill(selected, new Docker(docker), files.stack);
+    if (removed.length > 0)
+      emit({
+        kind: 'message',
+        severity: 'warning',
+        message: `An earlier run was killed; what it left half-made was removed: ${removed.join(', ')}.`,
+      });
+    return selected;
+  };
   return {
     kind: 'pulumi',
     up: ({ onEvent, signal }) => {
@@ -40,7 +58,7 @@ export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Depl
       return translated({ signal, followed }, async () => {
         const started = performance.now();
         await claimStack(files.folder, 'pulumi');
-        const selected = await stack();
+        const selected = await wholeStack(onEvent);
         const result = await selected.up({ ...quiet, onEvent: followed.onEvent, signal });
         const summary = summaryOf(
           result.summary.resourceChanges ?? {},
@@ -53,7 +71,7 @@ export function pulumiDeployment(files: StackFiles, pulumi: PulumiCommand): Depl
       const followed = followPulumi(onEvent);
       return translated({ signal, followed }, async () => {
         const started = performance.now();
-        const selected = await stack();
+        const selected = await wholeStack(onEvent);
         const result = await selected.destroy({
           ...quiet,
           onEvent: followed.onEvent,
@@ -86,6 +104,7 @@ async function openStack(
   envVars: Record<string, string>,
 ): Promise<Stack> {
   await mkdir(files.backend, { recursive: true, mode: 0o700 });
+  await dropStaleLocks(files.backend);
   const workspace = await LocalWorkspace.create({
     workDir: files.project,
     pulumiCommand: pulumi,
@@ -184,14 +203,16 @@ function problemOf(error: CliError, followed: PulumiRun | undefined): string {
   return problems.length > 0 ? problems.join('\n') : firstError(messageOf(error));
 }
 
-/** The errors out of all that the CLI printed, without its progress lines. */
+/** The errors out of all that the CLI printed, or else the first thing that it said, without its progress. */
 export function firstError(text: string): string {
   const lines = text.split('\n').map((line) => line.trim());
-  const errors = lines.filter(
-    (line) => /^error: /.test(line) && !/^error: update failed$/.test(line),
-  );
-  const found = errors.map((line) => line.slice('error: '.length));
-  return found.length > 0
-    ? [...new Set(found)].join('\n')
-    : (lines.find((line) => line !== '') ?? 'failed');
+  const errors = lines
+    .filter((line) => line.startsWith('error: ') && line !== 'error: update failed')
+    .map((line) => line.slice('error: '.length));
+  if (errors.length > 0) return [...new Set(errors)].join('\n');
+  // The Automation API puts `code: …`, `stdout: …`, `stderr: …` before what it caught.
+  const said = lines
+    .map((line) => line.replace(/^(code: .*|stdout:|stderr:|err\?:)\s*/, ''))
+    .find((line) => line !== '');
+  return said === undefined ? 'Pulumi ended without a word.' : `Pulumi ended: ${said}`;
 }

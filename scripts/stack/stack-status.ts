@@ -57,6 +57,13 @@ export interface StackStatus {
 
 const LOG_LINES = 400;
 
+/** A stack that was interrupted, or lost its proxy, serves nobody. */
+export const isComplete = (status: StackStatus) =>
+  status.services.some(({ component }) => component === 'proxy');
+
+export const isReady = (status: StackStatus) =>
+  isComplete(status) && status.services.every(({ ready }) => ready);
+
 /** Asks the engine and, inside the containers, every service; works with an engine anywhere. */
 export async function stackStatus(docker: Docker, stack: string): Promise<StackStatus> {
   const containers = (await stackContainers(docker, stack)).filter(isService);

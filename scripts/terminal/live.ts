@@ -6,8 +6,8 @@ import type { Display, Task } from './tasks.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
-const TITLE_WIDTH = 26;
-const TIME_WIDTH = 10;
+const TITLE_WIDTH = 30;
+const TIME_WIDTH = 9;
 
 interface Running {
   readonly title: string;

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { statusLines } from '../../scripts/commands/status.ts';
+import { diskProblem } from '../../scripts/preflight/disk.ts';
+import { classifyAnswer } from '../../scripts/preflight/dremio.ts';
+import { listeningInodes } from '../../scripts/preflight/port-owner.ts';
+import { reasonsOf } from '../../scripts/stack/containers.ts';
+import { newestError, type ServiceStatus } from '../../scripts/stack/stack-status.ts';
+import { styleFor } from '../../scripts/terminal/style.ts';
+
+describe('the check of a login', () => {
+  const json = 'application/json;charset=utf-8';
+  for (const [what, status, type, body, kind] of [
+    ['a token', 200, json, '{"token":"t","expires":1}', 'ok'],
+    ['401', 401, json, '{"errorMessage":"Login failed"}', 'refused-credentials'],
+    [
+      '403 before the first user',
+      403,
+      json,
+      '{"errorMessage":"No User Available"}',
+      'no-first-user',
+    ],
+    ['403 from something between', 403, 'text/html', '<html>', 'forbidden'],
+    ['a web page', 200, 'text/html', '<html>', 'not-dremio'],
+    ['JSON without a token', 200, json, '{"ok":true}', 'not-dremio'],
+    ['404', 404, 'text/plain', 'not found', 'not-dremio'],
+    ['503', 503, 'text/html', '<html>', 'failing'],
+  ] as const)
+    it(`takes ${what} as ${kind}`, () => {
+      assert.equal(classifyAnswer(status, type, body).kind, kind);
+    });
+});
+
+describe('the check of a port', () => {
+  it('finds the sockets that listen on it in the kernel’s table', () => {
+    const table = [
+      '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+      '   0: 0100007F:2116 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1',
+      '   1: 0100007F:2116 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4343 1',
+      '   2: 0100007F:2117 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4444 1',
+    ].join('\n');
+    assert.deepEqual(listeningInodes(table, 0x2116), ['4242']);
+    assert.deepEqual(listeningInodes(table, 80), []);
+  });
+});
+
+describe('the check of disk space', () => {
+  it('warns when it is scarce and stops when a build cannot fit', () => {
+    const disk = (gigabytes: number) => ({ path: '/d', free: gigabytes * 1e9 });
+    assert.equal(diskProblem(disk(50)), undefined);
+    assert.equal(diskProblem(undefined), undefined);
+    assert.match(diskProblem(disk(2)) ?? '', /^Only 2\.0 GB are free in \/d/);
+    assert.throws(() => diskProblem(disk(0.5)), /Too little disk space: 0\.5 GB/);
+  });
+});
+
+describe('the status of a stack', () => {
+  const service = (changes: Partial<ServiceStatus>): ServiceStatus => ({
+    component: 'proxy',
+    container: 'lakehouse-dev-proxy',
+    state: 'running',
+    health: 'healthy',
+    ready: true,
+    reasons: [],
+    startedAt: '2026-01-01T00:00:00Z',
+    restarts: 0,
+    exitCode: 0,
+    outOfMemory: false,
+    image: 'sha256:0123456789abcdef',
+    imageTags: [],
+    ports: ['127.0.0.1:8470'],
+    lastError: null,
+    ...changes,
+  });
+  const head = {
+    stack: 'dev',
+    ready: false,
+    mcpUrl: 'http://127.0.0.1:8470/mcp',
+    madeWith: 'local',
+    docker: { address: 'unix:///x', version: '28' },
+  };
+  const now = new Date('2026-01-01T00:10:00Z');
+  const lines = (services: ServiceStatus[], more: object = {}) => {
+    const status = { services, token: null, child: null, ...more };
+    const text = statusLines(head, status, styleFor(process.stderr), now).join('\n');
+    return stripVTControlCharacters(text);
+  };
+
+  it('says why a service is not ready and what it last complained of', () => {
+    const text = lines([
+      service({
+        ready: false,
+        reasons: [{ code: 'token_expired', message: 'the token has expired' }],
+        lastError: {
+          time: '2026-01-01T00:09:00Z',
+          level: 'error',
+          event: 'login_failed',
+          detail: 'refused',
+        },
+      }),
+    ]);
+    assert.match(text, /^proxy +not ready +10 min/m);
+    assert.match(text, /^ {2}not ready: the token has expired$/m);
+    assert.match(text, /^ {2}last error, 1 min ago: login_failed: refused$/m);
+  });
+
+  it('says how long the token lives, and why logins fail', () => {
+    const token = {
+      expiresAt: null,
+      secondsLeft: 7200,
+      refreshAt: null,
+      failure: 'password refused',
+    };
+    const text = lines([service({})], { token, child: 'running' });
+    assert.match(text, /^Token +2 h left$/m);
+    assert.match(text, /^Token +login fails: password refused$/m);
+    assert.match(text, /^MCP server +running$/m);
+  });
+
+  it('says how a container ended, and that a stack without proxy is not complete', () => {
+    assert.match(
+      lines([service({ state: 'exited', outOfMemory: true, ready: false })]),
+      /exited \(out of memory\)/,
+    );
+    assert.match(
+      lines([service({ component: 'demo', state: 'exited', exitCode: 78 })]),
+      /exited \(exit code 78\)[\s\S]*The proxy is missing/,
+    );
+    assert.match(lines([]), /has no containers/);
+  });
+
+  it('finds the newest error among other lines, or else the newest warning', () => {
+    const line = (level: string, event: string) =>
+      JSON.stringify({ time: 't', level, event, error: 'why' });
+    const found = newestError([
+      line('error', 'a'),
+      'not json',
+      line('error', 'b'),
+      line('warn', 'c'),
+    ]);
+    assert.deepEqual(found, { time: 't', level: 'error', event: 'b', detail: 'why' });
+    assert.equal(newestError([line('warn', 'c'), line('info', 'd')])?.event, 'c');
+    assert.equal(newestError([line('info', 'd')]), null);
+  });
+
+  it('takes what a probe answers, reasons or plain words', () => {
+    assert.deepEqual(
+      reasonsOf('{"status":"unavailable","reasons":[{"code":"a","message":"b"},{"x":1}]}'),
+      [{ code: 'a', message: 'b' }],
+    );
+    assert.deepEqual(reasonsOf('operations port 9090: connect ECONNREFUSED\n'), [
+      { code: 'no_answer', message: 'operations port 9090: connect ECONNREFUSED' },
+    ]);
+  });
+});
