@@ -7,8 +7,8 @@ import { after, before, describe, it } from 'node:test';
 import { type Clock, systemClock } from '../../images/kit/src/clock.ts';
 import { createLogger } from '../../images/kit/src/logger.ts';
 import { type ClientRequest, parsePayload } from '../../images/proxy/src/jsonrpc/message.ts';
+import { WATCH } from '../../images/proxy/src/upstream/stdio/life.ts';
 import { StdioUpstream } from '../../images/proxy/src/upstream/stdio/stdio-upstream.ts';
-import { WATCH } from '../../images/proxy/src/upstream/stdio/supervisor.ts';
 import { CallAborted } from '../../images/proxy/src/upstream/upstream.ts';
 import {
   type Bench,
@@ -180,6 +180,21 @@ describe('a proxy before one child', () => {
     await until(async () => /in_flight 2\b/.test(await bench.metrics()));
     await cancel(1);
     assert.deepEqual((await Promise.all(twins)).map(textOf), ['awake', 'awake']);
+  });
+
+  it('finishes a call whose client went away: in these revisions that is no cancelling', async () => {
+    const gone = new AbortController();
+    const left = fetch(bench.url, {
+      method: 'POST',
+      headers: { ...HEADERS, 'mcp-session-id': session },
+      body: JSON.stringify(toolCall('sleep', { ms: 150 })),
+      signal: gone.signal,
+    });
+    await until(async () => /in_flight 1\b/.test(await bench.metrics()));
+    gone.abort();
+    await assert.rejects(left, { name: 'AbortError' });
+    await until(async () => /in_flight 0\b/.test(await bench.metrics()));
+    assert.equal(bench.log.filter(({ audit }) => audit).at(-1)?.outcome, 'ok');
   });
 
   it('answers the child’s own requests: a ping with a result, the rest with an error', async () => {

@@ -327,6 +327,22 @@ describe('the hop', () => {
     assert.equal((await ask('/api/v3/job/1')).status, 200);
   });
 
+  it('makes only the first request wait for a token while there is none', async () => {
+    const { ask } = await open({ tokenWaitMs: 300 });
+    await rm(join(folder, 'token.json'));
+    const took = async () => {
+      const start = performance.now();
+      assert.equal((await ask('/api/v3/job/1')).status, 503);
+      return performance.now() - start;
+    };
+    assert.ok((await took()) >= 290);
+    assert.ok((await took()) < 200);
+    await writeTokenFile(folder, FIRST);
+    assert.equal((await ask('/api/v3/job/1')).status, 200);
+    await rm(join(folder, 'token.json'));
+    assert.ok((await took()) >= 290, 'a new lack is a new wait');
+  });
+
   it('trusts the certificate of Dremio only when its authority is the given one', async () => {
     const issue = () =>
       generate([{ name: 'commonName', value: '127.0.0.1' }], {

@@ -15,7 +15,7 @@ import { KEPT_BYTES, LineSplitter } from '../../images/proxy/src/upstream/stdio/
 import { afterEnd, noRestarts, RESTART } from '../../images/proxy/src/upstream/stdio/restarts.ts';
 
 describe('lines of a stream', () => {
-  const split = (chunks: readonly Uint8Array[], limit = 1_000) => {
+  const split = (chunks: readonly Uint8Array[], limit = 2_000) => {
     const lines: string[] = [];
     const splitter = new LineSplitter(limit, {
       line: (bytes) => lines.push(bytes.toString()),

@@ -1,4 +1,5 @@
 /** Tells the refresher that Dremio refused a token. A hint: it carries no secret, and nothing depends on it. */
+import { request } from 'undici';
 import type { Clock } from '../../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../../kit/src/logger.ts';
 
@@ -23,14 +24,10 @@ export class RefresherHint {
     const now = this.#clock.now();
     if (!this.#url || now - this.#last < SPACING_MS) return;
     this.#last = now;
-    fetch(this.#url, {
-      method: 'POST',
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    }).then(
-      (response) => {
-        this.#log.info('refresher_told', { status: response.status });
-        return response.body?.cancel();
+    request(this.#url, { method: 'POST', signal: AbortSignal.timeout(TIMEOUT_MS) }).then(
+      ({ statusCode, body }) => {
+        this.#log.info('refresher_told', { status: statusCode });
+        return body.dump();
       },
       (error: unknown) => this.#log.warn('refresher_not_told', { error: errorText(error) }),
     );

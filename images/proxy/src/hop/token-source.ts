@@ -21,6 +21,8 @@ export class TokenSource {
   #version = '';
   #file: TokenFile = { state: 'missing', reason: 'there is no token file yet' };
   #protected = '';
+  /** Since when there has been no token other than `refused`, in milliseconds. */
+  #lack: { readonly refused: string | undefined; readonly since: number } | undefined;
 
   constructor(path: string, clock: Clock, log: Logger) {
     this.#path = path;
@@ -45,7 +47,9 @@ export class TokenSource {
       } else if (this.#file.state !== 'valid' && this.#file.state !== before.state)
         this.#log.warn('token_unusable', { state: this.#file.state, reason: this.#file.reason });
     }
-    return this.last();
+    const state = this.last();
+    if (state.state === 'valid' && state.token !== this.#lack?.refused) this.#lack = undefined;
+    return state;
   }
 
   /** The state when the file was last looked at, with the time of now. */
@@ -66,13 +70,19 @@ export class TokenSource {
     return token.state === 'valid' ? (token.expiresAt - this.#clock.now()) / 1000 : 0;
   }
 
-  /** A valid token other than `refused`, waiting up to `patienceMs`; otherwise the state of the file. */
+  /**
+   * A valid token other than `refused`; otherwise the state of the file, `patienceMs` after the lack was first
+   * met: while it lasts, only the first to meet it waits, and the others fail without delay.
+   */
   async waitForOther(
     refused: string | undefined,
     patienceMs: number,
     signal?: AbortSignal,
   ): Promise<TokenState> {
-    const deadline = this.#clock.now() + patienceMs;
+    const known = this.#lack?.refused === refused ? this.#lack : undefined;
+    const lack = known ?? { refused, since: this.#clock.now() };
+    this.#lack = lack;
+    const deadline = lack.since + patienceMs;
     for (;;) {
       const state = await this.read();
       if (state.state === 'valid' && state.token !== refused) return state;

@@ -1,5 +1,6 @@
 /**
- * Cuts a byte stream into lines, in a time that grows with its length alone, however it is chunked; of a line above the limit only both ends are kept.
+ * Cuts a byte stream into lines, in a time that grows with its length alone, however it is chunked; of a line
+ * above the limit only both ends are kept.
  */
 
 export interface LineHandlers {
@@ -27,7 +28,7 @@ export class LineSplitter {
   #head: Buffer | undefined;
   #tail: Buffer = Buffer.alloc(0);
 
-  /** `limit`: longest line in bytes. */
+  /** `limit`: longest line in bytes; more than `KEPT_BYTES`. */
   constructor(limit: number, handlers: LineHandlers) {
     this.#limit = limit;
     this.#handlers = handlers;

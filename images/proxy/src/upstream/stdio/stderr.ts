@@ -10,6 +10,8 @@ const TAIL_LINES = 10;
 
 /** Anything that looks like a bearer credential, whoever's it is. */
 const BEARER = /\b(bearer\s+|_dremio)[A-Za-z0-9\-._~+/]{8,}=*/gi;
+/** Written by the Python SDK for every request: our own metrics and audit say more. */
+const NOISE = /^Processing request of type /;
 const LEVELS: Readonly<Record<string, 'debug' | 'info' | 'warn' | 'error'>> = {
   debug: 'debug',
   info: 'info',
@@ -77,7 +79,7 @@ export class StderrLog {
   #line(line: string): void {
     const entry = readEntry(line);
     const text = entry.text.replace(BEARER, '$1[redacted]').slice(0, MAX_TEXT);
-    if (text.trim() === '') return;
+    if (text.trim() === '' || NOISE.test(text)) return;
     this.#tail = [...this.#tail.slice(1 - TAIL_LINES), text];
     const second = Math.floor(this.#clock.now() / 1000);
     if (second !== this.#second) {

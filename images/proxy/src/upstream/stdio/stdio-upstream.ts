@@ -10,7 +10,8 @@ import {
   type Upstream,
 } from '../upstream.ts';
 import type { Child, ChildResult } from './child.ts';
-import { type Ready, Supervisor, type SupervisorOptions } from './supervisor.ts';
+import type { Ready } from './life.ts';
+import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 
 export interface StdioUpstreamOptions
   extends Omit<SupervisorOptions, 'onReady' | 'onNotification'> {
@@ -66,7 +67,7 @@ export class StdioUpstream implements Upstream {
     if (outcome === undefined) {
       const answer = aborted(request, options.signal, child.generation);
       child.cancel(id, answer.outcome);
-      if (answer.outcome === 'timeout') void this.#supervisor.suspect(child);
+      if (answer.outcome === 'timeout') this.#supervisor.suspect(ready);
       return answer;
     }
     return this.#answer(request, child, outcome);

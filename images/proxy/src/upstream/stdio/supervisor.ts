@@ -1,54 +1,16 @@
-/**
- * Keeps one child running: starts it, waits for its handshake, looks after it, and starts the next one when it
- * ends or no longer answers.
- */
-import type { Clock } from '../../../../kit/src/clock.ts';
-import { errorText, type Logger } from '../../../../kit/src/logger.ts';
+/** Keeps one child running: starts it, and starts the next one when it ends. */
+import { errorText } from '../../../../kit/src/logger.ts';
 import type { Reason } from '../../../../kit/src/operations.ts';
-import type { JsonObject } from '../../jsonrpc/message.ts';
-import type { Handshake } from '../upstream.ts';
-import { Child } from './child.ts';
+import { type EndReason, Life, type LifeEnd, type LifeOptions, type Ready, WATCH } from './life.ts';
 import type { Launch } from './process.ts';
 import { afterEnd, noRestarts, type RestartState } from './restarts.ts';
 
-/** Why a child was started; a label of `child_starts`. */
-export type StartReason = 'first' | 'exited' | 'killed' | 'hung' | 'not_ready' | 'spawn_failed';
-
-export interface Ready {
-  readonly child: Child;
-  readonly handshake: Handshake;
-  tools: ReadonlySet<string>;
-}
-
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Omit<LifeOptions, 'launch' | 'generation' | 'watch'> {
   /** Prepares one start; may throw, for example when a disk is full. */
   launch(): Promise<Launch>;
-  readonly clientInfo: JsonObject;
-  readonly messageLimit: number;
-  readonly watch?: Watch;
-  readonly clock: Clock;
-  readonly log: Logger;
-  onStart(reason: StartReason): void;
-  onReady(ready: Ready): void;
-  onNotification(method: string, bytes: Buffer): void;
+  readonly watch?: LifeOptions['watch'];
+  onStart(reason: EndReason | 'first'): void;
 }
-
-/** How a child is looked after; times in milliseconds. */
-export interface Watch {
-  /** A slow disk makes the first import of the official server take many seconds. */
-  readonly readyWithinMs: number;
-  readonly pingEveryMs: number;
-  readonly pingPatienceMs: number;
-  /** A server that let a call's deadline pass is asked at once, with less patience. */
-  readonly suspectPatienceMs: number;
-}
-
-export const WATCH: Watch = {
-  readyWithinMs: 30_000,
-  pingEveryMs: 15_000,
-  pingPatienceMs: 20_000,
-  suspectPatienceMs: 3_000,
-};
 
 type Phase =
   | { readonly name: 'starting' }
@@ -66,15 +28,13 @@ export class Supervisor {
   readonly #stopping = new AbortController();
   readonly #waiters = new Set<() => void>();
   readonly #finished: Promise<void>;
-  readonly #watchTimes: Watch;
   #phase: Phase = { name: 'starting' };
-  #child: Child | undefined;
+  #life: Life | undefined;
   #generation = 0;
   #restarts: RestartState = noRestarts;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#watchTimes = options.watch ?? WATCH;
     this.#finished = this.#run();
   }
 
@@ -131,137 +91,69 @@ export class Supervisor {
     return Math.max(1, Math.ceil(ms / 1000));
   }
 
-  /** A call's deadline passed: replaces the child unless it still answers. */
-  async suspect(child: Child): Promise<void> {
-    if (await child.ping(this.#watchTimes.suspectPatienceMs)) return;
-    this.#hung(child);
+  /** A call's deadline passed: replaces the child of that call unless it still answers. */
+  suspect({ child }: Ready): void {
+    if (this.#life?.child === child) void this.#life.suspect();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#child?.stop();
+    await this.#life?.stop();
     await this.#finished;
   }
 
   async #run(): Promise<void> {
-    let reason: StartReason = 'first';
-    while (!this.#stopping.signal.aborted) {
-      const end = await this.#live(reason);
-      if (this.#stopping.signal.aborted) break;
-      const { clock, log } = this.#options;
-      const decision = afterEnd(this.#restarts, clock.now(), end.readyMs);
-      this.#restarts = decision.state;
+    const { clock, log, onStart } = this.#options;
+    const { signal } = this.#stopping;
+    for (let reason: EndReason | 'first' = 'first'; !signal.aborted; ) {
+      this.#enter({ name: 'starting' });
+      onStart(reason);
+      this.#generation++;
+      const { why, stderr, ...end } = await this.#live();
+      if (signal.aborted) break;
+      const { state, pauseMs, looping } = afterEnd(this.#restarts, clock.now(), end.readyMs);
+      this.#restarts = state;
       reason = end.reason;
       log.error('child_ended', {
         generation: this.#generation,
-        why: end.why,
-        pause_ms: decision.pauseMs,
-        crash_loop: decision.looping,
-        stderr: this.#child?.errorTail() ?? [],
+        why,
+        pause_ms: pauseMs,
+        crash_loop: looping,
+        stderr,
       });
-      this.#enter({
-        name: 'waiting',
-        until: clock.now() + decision.pauseMs,
-        looping: decision.looping,
-        why: end.why,
-      });
-      await clock.sleep(decision.pauseMs, this.#stopping.signal);
+      this.#enter({ name: 'waiting', until: clock.now() + pauseMs, looping, why });
+      await clock.sleep(pauseMs, signal);
     }
     this.#enter({ name: 'stopped' });
   }
 
-  /** One life of a child, from its start to its end. */
-  async #live(reason: StartReason): Promise<{ reason: StartReason; why: string; readyMs: number }> {
-    const { clock, log } = this.#options;
-    this.#enter({ name: 'starting' });
-    this.#options.onStart(reason);
-    const generation = ++this.#generation;
-    let launch: Launch;
+  /** One child from its start to its end. */
+  async #live(): Promise<LifeEnd> {
+    const { log, watch = WATCH } = this.#options;
+    let launch: Launch | undefined;
     try {
       launch = await this.#options.launch();
+      // Stopped in between: nobody would end a child that is started now.
+      this.#stopping.signal.throwIfAborted();
+      const generation = this.#generation;
+      this.#life = new Life({
+        ...this.#options,
+        launch,
+        generation,
+        watch,
+        log: log.child({ generation }),
+        onReady: (ready) => {
+          this.#options.onReady(ready);
+          this.#enter({ name: 'ready', ready });
+        },
+      });
+      return await this.#life.ended;
     } catch (error) {
       const why = `the MCP server could not be prepared: ${errorText(error)}`;
-      return { reason: 'spawn_failed', why, readyMs: 0 };
+      return { reason: 'spawn_failed', why, readyMs: 0, stderr: [] };
+    } finally {
+      await launch?.release().catch((error: unknown) => log.warn('child_not_tidied', { error }));
     }
-    if (this.#stopping.signal.aborted) {
-      await launch.release();
-      return { reason: 'exited', why: 'stopped', readyMs: 0 };
-    }
-    const child = new Child({
-      launch,
-      generation,
-      messageLimit: this.#options.messageLimit,
-      clock,
-      log: log.child({ generation }),
-      onNotification: this.#options.onNotification,
-    });
-    this.#child = child;
-    this.#hungChild = undefined;
-    const gone = new AbortController();
-    void child.ended.then(() => gone.abort());
-    const startedAt = clock.now();
-    const opened = await this.#open(child, gone.signal);
-    let readyAt: number | undefined;
-    if (typeof opened !== 'string') {
-      readyAt = clock.now();
-      log.info('child_ready', {
-        generation,
-        ms: readyAt - startedAt,
-        protocol: opened.handshake.protocolVersion,
-        tools: [...opened.tools],
-      });
-      this.#options.onReady(opened);
-      this.#enter({ name: 'ready', ready: opened });
-      void this.#watch(child, gone.signal);
-    }
-    const end = await child.ended;
-    await launch.release();
-    const readyMs = readyAt === undefined ? 0 : Math.max(1, clock.now() - readyAt);
-    if (typeof opened === 'string')
-      return {
-        reason: end.reason === 'spawn_failed' ? 'spawn_failed' : 'not_ready',
-        why: end.reason === 'spawn_failed' ? `the MCP server ${end.text}` : opened,
-        readyMs,
-      };
-    if (this.#hungChild === child)
-      return { reason: 'hung', why: 'the MCP server no longer answered', readyMs };
-    const killed = end.reason === 'killed' ? 'killed' : 'exited';
-    return { reason: killed, why: `the MCP server ${end.text}`, readyMs };
-  }
-
-  #hungChild: Child | undefined;
-
-  /** The opened child, or why it cannot be used; in that case it has been killed. */
-  async #open(child: Child, gone: AbortSignal): Promise<Ready | string> {
-    const done = new AbortController();
-    const opening = child.initialize(this.#options.clientInfo).then(
-      ({ handshake, tools }): Ready => ({ child, handshake, tools }),
-      (error: unknown) => errorText(error),
-    );
-    const wait = AbortSignal.any([done.signal, gone, this.#stopping.signal]);
-    const late = this.#options.clock
-      .sleep(this.#watchTimes.readyWithinMs, wait)
-      .then(() => (wait.aborted ? opening : 'the MCP server did not answer initialize in time'));
-    const result = await Promise.race([opening, late]);
-    done.abort();
-    if (typeof result === 'string') child.kill();
-    return result;
-  }
-
-  async #watch(child: Child, gone: AbortSignal): Promise<void> {
-    for (;;) {
-      await this.#options.clock.sleep(this.#watchTimes.pingEveryMs, gone);
-      if (gone.aborted || this.#stopping.signal.aborted) return;
-      if (await child.ping(this.#watchTimes.pingPatienceMs)) continue;
-      this.#hung(child);
-      return;
-    }
-  }
-
-  #hung(child: Child): void {
-    if (this.#child !== child || this.#stopping.signal.aborted) return;
-    this.#hungChild = child;
-    child.kill();
   }
 
   #enter(phase: Phase): void {

@@ -1,0 +1,146 @@
+/** One child from its start to its end: opened within its time, pinged while it lives, ended when it hangs. */
+import type { Clock } from '../../../../kit/src/clock.ts';
+import { errorText, type Logger } from '../../../../kit/src/logger.ts';
+import type { JsonObject } from '../../jsonrpc/message.ts';
+import type { Handshake } from '../upstream.ts';
+import { Child } from './child.ts';
+import type { Launch, ProcessEnd } from './process.ts';
+
+/** How a life ended; also why the next child is started, and so a label of the starts' metric. */
+export type EndReason = 'exited' | 'killed' | 'hung' | 'not_ready' | 'spawn_failed';
+
+/** A child that can be used. */
+export interface Ready {
+  readonly child: Child;
+  readonly handshake: Handshake;
+  tools: ReadonlySet<string>;
+}
+
+export interface LifeEnd {
+  readonly reason: EndReason;
+  /** In words, a whole sentence without its stop. */
+  readonly why: string;
+  /** How long the child could be used, in milliseconds; 0 when it never could. */
+  readonly readyMs: number;
+  /** Last lines of its standard error. */
+  readonly stderr: readonly string[];
+}
+
+/** How a child is looked after; times in milliseconds. */
+export interface Watch {
+  /** A slow disk makes the first import of the official server take many seconds. */
+  readonly readyWithinMs: number;
+  readonly pingEveryMs: number;
+  readonly pingPatienceMs: number;
+  /** A server that let a call's deadline pass is asked at once, with less patience. */
+  readonly suspectPatienceMs: number;
+}
+
+export const WATCH: Watch = {
+  readyWithinMs: 30_000,
+  pingEveryMs: 15_000,
+  pingPatienceMs: 20_000,
+  suspectPatienceMs: 3_000,
+};
+
+export interface LifeOptions {
+  readonly launch: Launch;
+  readonly generation: number;
+  readonly clientInfo: JsonObject;
+  readonly messageLimit: number;
+  readonly watch: Watch;
+  readonly clock: Clock;
+  readonly log: Logger;
+  onReady(ready: Ready): void;
+  onNotification(method: string, bytes: Buffer): void;
+}
+
+export class Life {
+  readonly child: Child;
+  /** Never rejects. */
+  readonly ended: Promise<LifeEnd>;
+  readonly #options: LifeOptions;
+  readonly #over = new AbortController();
+  #hung = false;
+
+  /** Starts the child. */
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    this.child = new Child(options);
+    void this.child.ended.then(() => this.#over.abort());
+    this.ended = this.#run();
+  }
+
+  /** Ends the child unless it answers within the time for suspects. */
+  async suspect(): Promise<void> {
+    await this.#check(this.#options.watch.suspectPatienceMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#over.abort();
+    await this.child.stop();
+  }
+
+  async #run(): Promise<LifeEnd> {
+    const { clock, log, onReady } = this.#options;
+    const startedAt = clock.now();
+    const opened = await this.#open();
+    const openedAt = clock.now();
+    if (typeof opened !== 'string') {
+      log.info('child_ready', {
+        ms: openedAt - startedAt,
+        protocol: opened.handshake.protocolVersion,
+        tools: [...opened.tools],
+      });
+      onReady(opened);
+      void this.#watch();
+    }
+    const end = await this.child.ended;
+    return {
+      ...this.#judge(end, opened),
+      readyMs: typeof opened === 'string' ? 0 : Math.max(1, clock.now() - openedAt),
+      stderr: this.child.errorTail(),
+    };
+  }
+
+  #judge(end: ProcessEnd, opened: Ready | string): { reason: EndReason; why: string } {
+    const why = `the MCP server ${end.text}`;
+    if (end.reason === 'spawn_failed') return { reason: 'spawn_failed', why };
+    if (typeof opened === 'string') return { reason: 'not_ready', why: opened };
+    if (this.#hung) return { reason: 'hung', why: 'the MCP server no longer answered' };
+    return { reason: end.reason, why };
+  }
+
+  /** The opened child, or why it cannot be used; in that case it has been killed. */
+  async #open(): Promise<Ready | string> {
+    const { child } = this;
+    const { clock, clientInfo, watch } = this.#options;
+    const opening = child.initialize(clientInfo).then(
+      ({ handshake, tools }): Ready => ({ child, handshake, tools }),
+      (error: unknown) => errorText(error),
+    );
+    const done = new AbortController();
+    const wait = AbortSignal.any([done.signal, this.#over.signal]);
+    const late = clock
+      .sleep(watch.readyWithinMs, wait)
+      .then(() => (wait.aborted ? opening : 'the MCP server did not answer initialize in time'));
+    const result = await Promise.race([opening, late]);
+    done.abort();
+    if (typeof result === 'string') child.kill();
+    return result;
+  }
+
+  async #watch(): Promise<void> {
+    const { clock, watch } = this.#options;
+    while (!this.#over.signal.aborted) {
+      await clock.sleep(watch.pingEveryMs, this.#over.signal);
+      if (!this.#over.signal.aborted) await this.#check(watch.pingPatienceMs);
+    }
+  }
+
+  async #check(patienceMs: number): Promise<void> {
+    if ((await this.child.ping(patienceMs)) || this.#over.signal.aborted) return;
+    this.#hung = true;
+    this.child.kill();
+  }
+}
