@@ -53,6 +53,7 @@ export async function down(project: string, options: DownOptions): Promise<void>
     });
     let summary: Awaited<ReturnType<NonNullable<typeof deployment>['destroy']>> | undefined;
     if (deployment !== undefined) {
+      if (deployment.kind === 'pulumi') await config.ensureSalt();
       await config.save();
       const task = display.task('Removal');
       try {

@@ -71,6 +71,7 @@ export async function up(project: string, options: UpOptions): Promise<void> {
         signal,
       });
       await ensureBaseImage({ config, engine, install: options.install, display, signal });
+      if (deployment.kind === 'pulumi') await config.ensureSalt();
       await config.save();
       signal.throwIfAborted();
 

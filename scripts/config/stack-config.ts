@@ -102,23 +102,31 @@ export class StackConfig {
     this.#overrides.config[fullName(key)] = { secure: crypter.encrypt(value) };
   }
 
+  /** Makes the salt that seals secrets if there is none yet: the Pulumi CLI would make another at every run. */
+  async ensureSalt(): Promise<void> {
+    if (this.#salt === undefined) await this.#crypter(true);
+  }
+
   /** Writes the user's settings and the merged file that Pulumi or the runner reads. */
   async save(): Promise<void> {
-    // Made now, so that the file's salt stays the same from the first run on.
-    const own = await this.#crypter(true);
     await writeOverrides(this.files, this.#overrides);
     const config: Record<string, unknown> = { ...this.#committed };
     for (const [key, value] of Object.entries(this.#overrides.machine)) config[key] ??= value;
     for (const [key, value] of Object.entries(this.#overrides.config))
-      config[key] =
-        isSealed(value) && this.#salt !== undefined
-          ? { secure: (await this.#crypter(false)).encrypt(own.decrypt(value.secure)) }
-          : value;
-    const merged = { encryptionsalt: this.#salt ?? this.#overrides.encryptionsalt, config };
+      config[key] = isSealed(value) ? { secure: await this.#sealedForUse(value.secure) } : value;
+    const encryptionsalt = this.#salt ?? this.#overrides.encryptionsalt;
+    const merged = { ...(encryptionsalt === undefined ? {} : { encryptionsalt }), config };
     await writeWhole(
       this.files.config,
       `# Made by every run from Pulumi.${this.files.stack}.yaml and overrides.yaml; changes here are lost.\n${stringify(merged)}`,
     );
+  }
+
+  /** A stack has one salt. Where the config in git brings it, the user's secrets are sealed again under that one. */
+  async #sealedForUse(sealed: string): Promise<string> {
+    if (this.#salt === undefined) return sealed;
+    const clear = (await this.#crypter(true)).decrypt(sealed);
+    return (await this.#crypter(false)).encrypt(clear);
   }
 
   #value(full: string): unknown {
