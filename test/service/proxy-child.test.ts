@@ -287,19 +287,17 @@ describe('a proxy before one child', () => {
   });
 });
 
-describe('supervision', () => {
+describe('supervision', { concurrency: true }, () => {
   const request = (name: string, given: Json = {}): ClientRequest => {
     const { messages } = parsePayload(Buffer.from(JSON.stringify(toolCall(name, given))));
     return messages[0] as ClientRequest;
   };
-  const starts: string[] = [];
-
   /** An upstream of its own, stopped when the test ends. */
   function upstreamFor(
     test: { after(fn: () => Promise<void>): void },
     { args = [] as string[], command = process.execPath, clock = systemClock as Clock, watch = {} },
   ) {
-    starts.length = 0;
+    const starts: string[] = [];
     const upstream = new StdioUpstream({
       launch: async () => ({
         command,
@@ -318,7 +316,7 @@ describe('supervision', () => {
       onStart: (reason) => starts.push(reason),
     });
     test.after(() => upstream.stop());
-    return upstream;
+    return { upstream, starts };
   }
   const options = (signal = new AbortController().signal) => ({
     caller: { principal: 'p', session: 's' },
@@ -328,7 +326,7 @@ describe('supervision', () => {
   const textIn = (message: readonly Buffer[]) => Buffer.concat(message).toString();
 
   it('replaces a child that no longer answers, and only then', async (t) => {
-    const upstream = upstreamFor(t, { watch: { suspectPatienceMs: 100 } });
+    const { upstream, starts } = upstreamFor(t, { watch: { suspectPatienceMs: 100 } });
     await upstream.handshake(5_000);
     const frozen = upstream.pid ?? 0;
     const deadline = new AbortController();
@@ -343,7 +341,9 @@ describe('supervision', () => {
   });
 
   it('finds a frozen child by its own pings', async (t) => {
-    const upstream = upstreamFor(t, { watch: { pingEveryMs: 50, pingPatienceMs: 100 } });
+    const { upstream, starts } = upstreamFor(t, {
+      watch: { pingEveryMs: 50, pingPatienceMs: 100 },
+    });
     await upstream.handshake(5_000);
     process.kill(upstream.pid ?? 0, 'SIGSTOP');
     await until(() => starts.length === 2);
@@ -351,14 +351,14 @@ describe('supervision', () => {
   });
 
   it('replaces a child that closed its output', async (t) => {
-    const upstream = upstreamFor(t, {});
+    const { upstream, starts } = upstreamFor(t, {});
     const answer = await upstream.call(request('close_output'), options());
     assert.equal(answer.outcome, 'child_died');
     await until(() => starts.length === 2);
   });
 
   it('refuses more calls than the child may have in flight', async (t) => {
-    const upstream = upstreamFor(t, {});
+    const { upstream } = upstreamFor(t, {});
     const running = [1, 2].map(() => upstream.call(request('sleep', { ms: 100 }), options()));
     await upstream.handshake(5_000);
     await until(async () => {
@@ -377,7 +377,7 @@ describe('supervision', () => {
     const script = join(folder, 'child');
     await writeFile(script, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
     const clock = new ManualClock();
-    const upstream = upstreamFor(t, { command: script, clock });
+    const { upstream, starts } = upstreamFor(t, { command: script, clock });
     const times: number[] = [];
     const begin = clock.now();
     for (const pause of [1_000, 1_000, 2_000, 4_000]) {
@@ -408,7 +408,7 @@ describe('supervision', () => {
 
   it('does not wait for ever for a child that never answers initialize', async (t) => {
     const clock = new ManualClock();
-    const upstream = upstreamFor(t, { args: ['--silent'], clock });
+    const { upstream } = upstreamFor(t, { args: ['--silent'], clock });
     await until(() => clock.sleeping > 0);
     assert.equal(upstream.health()[0]?.code, 'child_starting');
     await clock.advance(30_000);
@@ -417,7 +417,7 @@ describe('supervision', () => {
   });
 
   it('says what is wrong with an executable that cannot be started', async (t) => {
-    const upstream = upstreamFor(t, { command: '/nowhere/dremio-mcp-server' });
+    const { upstream } = upstreamFor(t, { command: '/nowhere/dremio-mcp-server' });
     await until(() => upstream.health()[0]?.code === 'child_restarting');
     assert.match(
       upstream.health()[0]?.message ?? '',
@@ -426,12 +426,12 @@ describe('supervision', () => {
   });
 
   it('negotiates no newer revision than the child speaks', async (t) => {
-    const upstream = upstreamFor(t, { args: ['--protocol=2025-06-18'] });
+    const { upstream } = upstreamFor(t, { args: ['--protocol=2025-06-18'] });
     assert.equal((await upstream.handshake(5_000))?.protocolVersion, '2025-06-18');
   });
 
   it('leaves no process behind, not even one that the child started', async (t) => {
-    const upstream = upstreamFor(t, {});
+    const { upstream } = upstreamFor(t, {});
     const answer = await upstream.call(request('grandchild'), options());
     const grandchild = Number(/\\"pid\\":(\d+)/.exec(textIn(answer.message))?.[1]);
     const child = upstream.pid ?? 0;

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { generate } from 'selfsigned';
 import { systemClock } from '../../images/kit/src/clock.ts';
 import { createLogger } from '../../images/kit/src/logger.ts';
@@ -16,7 +16,7 @@ import { startHop } from '../../images/proxy/src/hop/hop.ts';
 import { RefresherHint } from '../../images/proxy/src/hop/refresher.ts';
 import { TokenSource } from '../../images/proxy/src/hop/token-source.ts';
 import { NOWHERE, until, writeTokenFile } from '../fixtures/proxy/harness.ts';
-import { type ScriptedDremio, startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
+import { startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
 
 interface HopSetup {
   readonly dremioUrl?: URL;
@@ -30,26 +30,17 @@ interface HopSetup {
 const FIRST = 'first-login-token-0123456789';
 const SECOND = 'second-login-token-987654321';
 
-describe('the hop', () => {
-  let dremio: ScriptedDremio;
-  let folder: string;
-  let log: string[];
-  let answered: [string, number][];
-  let closers: (() => Promise<unknown> | unknown)[];
-
-  beforeEach(async () => {
-    dremio = await startScriptedDremio();
-    folder = await mkdtemp(join(tmpdir(), 'lakehouse-proxy-test-'));
-    await writeTokenFile(folder, FIRST);
-    log = [];
-    answered = [];
-    closers = [() => dremio.close(), () => rm(folder, { recursive: true })];
-  });
-  afterEach(async () => {
-    for (const close of closers.reverse()) await close();
-    const told = log.join('');
-    assert.ok(!told.includes(FIRST) && !told.includes(SECOND), 'no token in the log');
-  });
+/** A scripted Dremio, a token file with the first token, and hops before them. */
+async function setUp() {
+  const dremio = await startScriptedDremio();
+  const folder = await mkdtemp(join(tmpdir(), 'lakehouse-proxy-test-'));
+  await writeTokenFile(folder, FIRST);
+  const log: string[] = [];
+  const answered: [string, number][] = [];
+  const closers: (() => Promise<unknown> | unknown)[] = [
+    () => dremio.close(),
+    () => rm(folder, { recursive: true }),
+  ];
 
   async function open(setup: HopSetup = {}) {
     const destination = { write: (line: string) => log.push(line) };
@@ -101,9 +92,28 @@ describe('the hop', () => {
     };
     return { ask, revoke, admit: hop.admit, health };
   }
-  const tokenOf = (i: number) => dremio.asked.at(i)?.headers.authorization;
+  return { dremio, folder, log, answered, closers, open };
+}
 
-  it('puts the token in and passes the rest on as it came', async () => {
+/** A test with a set-up of its own; whatever it is about, no token may be in the log. */
+const test = (name: string, run: (setup: Awaited<ReturnType<typeof setUp>>) => Promise<void>) =>
+  it(name, async () => {
+    const setup = await setUp();
+    try {
+      await run(setup);
+    } finally {
+      for (const close of setup.closers.reverse()) await close();
+    }
+    const told = setup.log.join('');
+    assert.ok(!told.includes(FIRST) && !told.includes(SECOND), 'no token in the log');
+  });
+
+describe('the hop', { concurrency: true }, () => {
+  test('puts the token in and passes the rest on as it came', async ({
+    dremio,
+    answered,
+    open,
+  }) => {
     const { ask } = await open();
     dremio.answer = () => ({ status: 400, body: '{"errorMessage":"no"}' });
     const sql = '{"sql":"SELECT 12345678901234567890"}';
@@ -118,13 +128,13 @@ describe('the hop', () => {
     assert.deepEqual(answered, [['/api/v3/sql', 400]]);
   });
 
-  it('keeps a path prefix of the address of Dremio', async () => {
+  test('keeps a path prefix of the address of Dremio', async ({ dremio, open }) => {
     const { ask } = await open({ dremioUrl: new URL('/behind/proxy/', dremio.url) });
     await ask('/api/v3/job/1');
     assert.equal(dremio.asked[0]?.url, '/behind/proxy/api/v3/job/1');
   });
 
-  it('opens to the credential of a running child alone', async () => {
+  test('opens to the credential of a running child alone', async ({ dremio, open }) => {
     const { ask, revoke, admit } = await open();
     const other = admit();
     assert.equal((await ask('/api/v3/job/1', { key: other.credential })).status, 200);
@@ -135,7 +145,7 @@ describe('the hop', () => {
     assert.equal(dremio.asked.length, 1);
   });
 
-  it('passes only what the official server needs', async () => {
+  test('passes only what the official server needs', async ({ answered, open }) => {
     const { ask } = await open();
     const paths = ['/api/v3/job/a-1', '/api/v3/job/a-1/results?offset=0&limit=500'];
     paths.push('/api/v3/catalog/by-path/Samples/samples.dremio.com/NYC-weather.csv');
@@ -167,15 +177,23 @@ describe('the hop', () => {
     assert.ok(answered.every(([pattern]) => pattern === 'other' || pattern.startsWith('/api/v3/')));
   });
 
-  it('uses a new token from the next request on', async () => {
+  test('uses a new token from the next request on', async ({ dremio, folder, open }) => {
     const { ask } = await open();
     await ask('/api/v3/job/1');
     await writeTokenFile(folder, SECOND);
     await ask('/api/v3/job/1');
-    assert.deepEqual([tokenOf(0), tokenOf(1)], [`Bearer ${FIRST}`, `Bearer ${SECOND}`]);
+    assert.deepEqual(
+      [dremio.asked[0]?.headers.authorization, dremio.asked[1]?.headers.authorization],
+      [`Bearer ${FIRST}`, `Bearer ${SECOND}`],
+    );
   });
 
-  it('tells the refresher of a refused token, waits for a newer one and repeats the request once', async () => {
+  test('tells the refresher of a refused token, waits for a newer one and repeats the request once', async ({
+    dremio,
+    folder,
+    closers,
+    open,
+  }) => {
     const told: string[] = [];
     const refresher = createServer((request, response) => {
       told.push(`${request.method} ${request.url} ${request.headers.authorization ?? 'no secret'}`);
@@ -201,7 +219,11 @@ describe('the hop', () => {
     assert.equal(dremio.asked.length, 16);
   });
 
-  it('says so when Dremio refuses the token and no newer one comes', async () => {
+  test('says so when Dremio refuses the token and no newer one comes', async ({
+    dremio,
+    folder,
+    open,
+  }) => {
     const { ask, health } = await open();
     dremio.answer = () => ({ status: 401, body: '' });
     dremio.check = () => 401;
@@ -215,7 +237,7 @@ describe('the hop', () => {
     await until(() => health.reasons().length === 0);
   });
 
-  it('repeats a refused request once and not again', async () => {
+  test('repeats a refused request once and not again', async ({ dremio, folder, open }) => {
     const { ask } = await open({ tokenWaitMs: 1_000 });
     dremio.answer = () => {
       void writeTokenFile(folder, `${SECOND}${dremio.asked.length}`);
@@ -225,11 +247,14 @@ describe('the hop', () => {
     assert.equal(dremio.asked.length, 2);
   });
 
-  it('waits as long as Dremio asks for, and passes the refusal on when there is no time for that', async () => {
+  test('waits as long as Dremio asks for, and passes the refusal on when there is no time for that', async ({
+    dremio,
+    open,
+  }) => {
     const { ask } = await open({ timeoutMs: 2_500 });
     const replies = [
       { status: 429, headers: { 'retry-after': '0' } },
-      { status: 503, headers: { 'retry-after': '1' } },
+      { status: 503, headers: { 'retry-after': new Date().toUTCString() } },
       { status: 200, body: '{"done":true}' },
     ];
     dremio.answer = () => replies[dremio.asked.length - 1] ?? {};
@@ -245,7 +270,7 @@ describe('the hop', () => {
     assert.equal(dremio.asked.length, 5);
   });
 
-  it('bounds the time of a request', async () => {
+  test('bounds the time of a request', async ({ dremio, open }) => {
     const { ask } = await open({ timeoutMs: 100 });
     dremio.answer = () => ({ silent: true });
     const answer = await ask('/api/v3/job/1');
@@ -253,7 +278,7 @@ describe('the hop', () => {
     assert.equal(answer.reason, 'Dremio did not answer within 0.1 s');
   });
 
-  it('bounds an answer, and all pages of one query together', async () => {
+  test('bounds an answer, and all pages of one query together', async ({ dremio, open }) => {
     const { ask } = await open({ limit: 10_000 });
     dremio.answer = () => ({ body: 'x'.repeat(10_001) });
     const large = await ask('/api/v3/catalog/by-path/a');
@@ -268,7 +293,10 @@ describe('the hop', () => {
     assert.equal(dremio.asked.length, 5, 'the last page was not even asked for');
   });
 
-  it('leads nobody past itself: redirects and web pages become errors in words', async () => {
+  test('leads nobody past itself: redirects and web pages become errors in words', async ({
+    dremio,
+    open,
+  }) => {
     const { ask } = await open();
     dremio.answer = () => ({ status: 302, headers: { location: 'http://evil.example/' } });
     const redirect = await ask('/api/v3/job/1');
@@ -281,7 +309,10 @@ describe('the hop', () => {
     assert.match((await ask('/api/v3/job/1')).reason, /a web page answers instead/);
   });
 
-  it('repeats a read over a connection that was closed under it, and never a statement', async () => {
+  test('repeats a read over a connection that was closed under it, and never a statement', async ({
+    dremio,
+    open,
+  }) => {
     const { ask } = await open();
     dremio.answer = () => ({ hangUp: dremio.asked.length === 1 });
     assert.equal((await ask('/api/v3/job/1')).status, 200);
@@ -291,7 +322,7 @@ describe('the hop', () => {
     assert.equal(dremio.asked.length, 3);
   });
 
-  it('says that Dremio does not answer', async () => {
+  test('says that Dremio does not answer', async ({ open }) => {
     const { ask, health } = await open({ dremioUrl: new URL(NOWHERE) });
     const answer = await ask('/api/v3/job/1');
     assert.equal(answer.status, 502);
@@ -302,7 +333,11 @@ describe('the hop', () => {
     assert.equal(health.reasons()[0]?.code, 'dremio_unreachable');
   });
 
-  it('answers with words while there is no valid token, and works as soon as there is one', async () => {
+  test('answers with words while there is no valid token, and works as soon as there is one', async ({
+    dremio,
+    folder,
+    open,
+  }) => {
     const { ask, health } = await open();
     const file = join(folder, 'token.json');
     const states: [string, () => Promise<unknown>, RegExp][] = [
@@ -327,7 +362,10 @@ describe('the hop', () => {
     assert.equal((await ask('/api/v3/job/1')).status, 200);
   });
 
-  it('makes only the first request wait for a token while there is none', async () => {
+  test('makes only the first request wait for a token while there is none', async ({
+    folder,
+    open,
+  }) => {
     const { ask } = await open({ tokenWaitMs: 300 });
     await rm(join(folder, 'token.json'));
     const took = async () => {
@@ -343,7 +381,11 @@ describe('the hop', () => {
     assert.ok((await took()) >= 290, 'a new lack is a new wait');
   });
 
-  it('trusts the certificate of Dremio only when its authority is the given one', async () => {
+  test('trusts the certificate of Dremio only when its authority is the given one', async ({
+    folder,
+    closers,
+    open,
+  }) => {
     const issue = () =>
       generate([{ name: 'commonName', value: '127.0.0.1' }], {
         keyType: 'ec',

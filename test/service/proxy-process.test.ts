@@ -58,7 +58,7 @@ function run(env: Record<string, string>): Run {
   };
 }
 
-describe('the process', () => {
+describe('the process', { concurrency: true }, () => {
   let dremio: ScriptedDremio;
   let folder: string;
   before(async () => {
@@ -70,19 +70,11 @@ describe('the process', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('refuses to start with wrong settings or keys: every problem in words, exit code 78', async () => {
-    const wrong: [Record<string, string>, RegExp[]][] = [
-      [{ DREMIO_URL: '', PORT: 'x' }, [/DREMIO_URL is not set/, /PORT is \\"x\\"/]],
-      [{ MCP_KEYS_FILE: join(folder, 'none') }, [/the key file .*none cannot be read: ENOENT/]],
-    ];
-    await Promise.all(
-      wrong.map(async ([env, words]) => {
-        const started = run({ ...environmentOf(folder), ...env });
-        assert.equal((await started.exit).code, 78, JSON.stringify(env));
-        for (const word of words) assert.match(started.output(), word);
-        assert.ok(!started.output().includes('    at '), 'no stack trace');
-      }),
-    );
+  it('refuses to start without keys: exit code 78 and the reason in words', async () => {
+    const started = run({ ...environmentOf(folder), MCP_KEYS_FILE: join(folder, 'none') });
+    assert.equal((await started.exit).code, 78);
+    assert.match(started.output(), /the key file .*none cannot be read: ENOENT/);
+    assert.ok(!started.output().includes('    at '), 'no stack trace');
   });
 
   it('refuses to start with files and lists that cannot be used', async () => {
@@ -237,8 +229,11 @@ describe('a running proxy', () => {
     const headers = { 'mcp-session-id': foreign };
     assert.equal((await post(bench.url, toolCall('echo'), headers)).status, 404);
   });
+});
 
+describe('the keys of a running proxy', () => {
   it('takes new keys without a restart, and keeps the old ones while the file is broken', async () => {
+    await using bench = await startBench();
     const statusWith = async (key: string) => {
       const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
       return (await post(bench.url, ping, { authorization: `Bearer ${key}` })).status;

@@ -10,7 +10,7 @@ const MAX_FILE_BYTES = 64 * 1024;
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 /** What a client can send behind "Bearer" (RFC 6750 section 2.1). */
 const KEY = /^[A-Za-z0-9\-._~+/]+=*$/;
-const POLL_MS = 500;
+const POLL_MS = 250;
 
 export interface NamedKey {
   readonly name: string;

@@ -11,7 +11,7 @@ import type { TokenSource } from './token-source.ts';
 
 export const CHECK = {
   /** How often the token file is looked at when no request does. */
-  lookMs: 500,
+  lookMs: 250,
   /** Between two checks of a Dremio that is not well. */
   everyMs: 2_000,
   /** Without a request for this long, Dremio is checked again. */
