@@ -32,7 +32,10 @@ export class CommandError extends Error {
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.message === '')
     return thrown.errors.map(messageOf).join('; ');
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof Error)) return String(thrown);
+  // What fetch throws says nothing; its cause does.
+  const hidden = thrown.message === 'fetch failed' && thrown.cause !== undefined;
+  return hidden ? messageOf(thrown.cause) : thrown.message;
 }
 
 /** The system's code of an error (`ENOENT`, `ECONNREFUSED` …), looked for down the chain of causes. */

@@ -46,10 +46,12 @@ if (node === undefined)
 
 // The pinned Node comes first on PATH too, so that what is started from here (the Pulumi language host) finds it.
 const path = [node.folder, process.env.PATH].filter(Boolean).join(':');
+// Compiled code is kept for the next command, where `npm ci` clears it away.
+const cache = fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url));
 const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
 const child = spawn(node.executable, [...node.flags, cli, ...words], {
   stdio: 'inherit',
-  env: { ...process.env, PATH: path },
+  env: { NODE_COMPILE_CACHE: cache, ...process.env, PATH: path },
 });
 // A terminal sends Ctrl-C to both processes, `kill` to this one only: pass everything on; cli.ts takes two signals
 // in the same moment for one.

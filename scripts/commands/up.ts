@@ -19,7 +19,6 @@ import { showEvents } from '../terminal/deployment-events.ts';
 import { openDisplay } from '../terminal/display.ts';
 import { readSecrets } from '../terminal/prompt.ts';
 import type { Display } from '../terminal/tasks.ts';
-import { prove } from './prove.ts';
 import { waitUntilReady } from './readiness.ts';
 import { resultLines } from './up-result.ts';
 
@@ -89,6 +88,8 @@ export async function up(project: string, options: UpOptions): Promise<void> {
       await waitUntilReady({ docker, stack: options.stack, display, signal });
       const { url, key } = accessOf(outputs, files);
       const remote = isRemote(engine.address);
+      // The MCP SDK takes a while to load: only here, where it is needed.
+      const { prove } = await import('./prove.ts');
       const proof = remote
         ? undefined
         : await prove({ url, key, demo: config.get('demo') === 'true', display, signal });

@@ -36,8 +36,7 @@ export async function downloadPulumi(
     if (answer.status >= 500) return `${DOWNLOAD_HOST} answers with status ${answer.status}`;
   } catch (error) {
     signal.throwIfAborted();
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    return `${DOWNLOAD_HOST} does not answer (${messageOf(cause)})`;
+    return `${DOWNLOAD_HOST} does not answer (${messageOf(error)})`;
   }
   const task = display.task('Download Pulumi CLI');
   try {
