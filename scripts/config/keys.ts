@@ -15,7 +15,7 @@ const isOwn = (key: string): key is Key => Object.hasOwn(keys, key);
  */
 export function fullKey(typed: string): string {
   if (FOREIGN.includes(typed)) return typed;
-  const short = typed.startsWith(`${NAMESPACE}:`) ? typed.slice(NAMESPACE.length + 1) : typed;
+  const short = shortKey(typed);
   if (isOwn(short)) return `${NAMESPACE}:${short}`;
   const known = [...Object.keys(keys), ...FOREIGN];
   const meant = nearest(short, known);
@@ -27,8 +27,12 @@ export function fullKey(typed: string): string {
   );
 }
 
+/** The form of a key that users type. */
+export const shortKey = (full: string) =>
+  full.startsWith(`${NAMESPACE}:`) ? full.slice(NAMESPACE.length + 1) : full;
+
 export const isSecretKey = (full: string) =>
-  full.startsWith(`${NAMESPACE}:`) && secretKeys.has(full.slice(NAMESPACE.length + 1));
+  full.startsWith(`${NAMESPACE}:`) && secretKeys.has(shortKey(full));
 
 /** What a key allows, in words, when `value` is not allowed; `undefined` when it is. Empty means "not set". */
 export function whatIsAllowed(full: string, value: string): string | undefined {

@@ -2,13 +2,14 @@ import Docker from 'dockerode';
 import { baseImageState } from '../base-image/ensure.ts';
 import { CommandError, messageOf } from '../command-error.ts';
 import { commandFor } from '../command-words.ts';
-import { fullKey, isSecretKey, NAMESPACE, whatIsAllowed } from '../config/keys.ts';
+import { fullKey, isSecretKey, NAMESPACE, shortKey, whatIsAllowed } from '../config/keys.ts';
 import { readPassphrase } from '../config/passphrase.ts';
 import { StackConfig } from '../config/stack-config.ts';
 import { recordedEngine } from '../engine/choose.ts';
 import { dockerAddress, isRemote } from '../engine/docker-address.ts';
 import { type Engine, findEngine, requireEngine } from '../engine/docker-engine.ts';
 import { whatIsMissing } from '../entry/dependencies.mjs';
+import { dremioLogin, loopbackProblem } from '../preflight/check.ts';
 import { diskProblem, engineDiskFree } from '../preflight/disk.ts';
 import { loginProblem, tryLogin } from '../preflight/dremio.ts';
 import { checkPort } from '../preflight/port.ts';
@@ -72,7 +73,7 @@ export async function* diagnose(project: string, stack: string): AsyncGenerator<
     return true;
   });
   if (free) yield { check: 'Port', kind: 'ok', text: `${port} is free, or this stack's own` };
-  yield* checkDremio(config);
+  yield* checkDremio(config, docker);
   yield* checkStack(docker, stack);
 }
 
@@ -93,7 +94,7 @@ async function* attempt<T>(
 async function* checkSettings(config: StackConfig): AsyncGenerator<Finding> {
   const problems: Finding[] = [];
   for (const full of config.keys()) {
-    const short = full.startsWith(`${NAMESPACE}:`) ? full.slice(NAMESPACE.length + 1) : full;
+    const short = shortKey(full);
     const fix = [`npm run up -- --unset ${short}`];
     const check = 'Settings';
     try {
@@ -158,33 +159,30 @@ async function* checkBaseImage(config: StackConfig, engine: Engine): AsyncGenera
     };
 }
 
-async function* checkDremio(config: StackConfig): AsyncGenerator<Finding> {
+async function* checkDremio(config: StackConfig, docker: Docker): AsyncGenerator<Finding> {
   const check = 'Dremio';
   if (config.get('demo') === 'true') {
     yield { check, kind: 'ok', text: 'the built-in demo' };
     return;
   }
-  const url = config.get('dremioUrl');
-  const username = config.get('dremioUsername');
-  const password = yield* attempt(check, () => config.getSecret('dremioPassword'));
-  if (url === undefined || username === undefined || password === undefined) {
+  const login = yield* attempt(check, async () => (await dremioLogin(config)) ?? 'incomplete');
+  if (login === undefined) return;
+  if (login === 'incomplete') {
     const fix = [
       'npm run up -- --set dremioUrl=… --set dremioUsername=… --set-secret dremioPassword',
+      'or, for the demo: npm run up -- --set demo=true',
     ];
     yield { check, kind: 'problem', text: 'no Dremio is named completely', fix };
     return;
   }
+  const { url, username } = login;
   if (config.has('dremioNetwork')) {
-    yield {
-      check,
-      kind: 'note',
-      text: `${url} is on the network ${config.get('dremioNetwork')}, out of reach from here`,
-    };
+    const text = `${url} is on the network ${config.get('dremioNetwork')}, out of reach from here`;
+    yield { check, kind: 'note', text };
     return;
   }
-  const ca = config.get('dremioCa');
-  const login = { url, username, password, ...(ca === undefined ? {} : { ca }) };
-  const problem = loginProblem(await tryLogin(login), login);
+  const problem =
+    loginProblem(await tryLogin(login), login) ?? (await loopbackProblem(docker, url));
   yield problem === undefined
     ? { check, kind: 'ok', text: `login to ${url} as ${username}` }
     : { check, kind: 'problem', text: problem.message, fix: problem.advice };

@@ -97,7 +97,7 @@ export function classifyFailure(error: unknown): LoginOutcome {
 export function loginProblem(outcome: LoginOutcome, login: DremioLogin): CommandError | undefined {
   const { url, username } = login;
   const problem = (message: string, ...advice: string[]) => new CommandError(message, { advice });
-  const setUrl = 'Correct the address: npm run up -- --set dremioUrl=http://dremio.example:9047';
+  const setUrl = 'Or correct the address: npm run up -- --set dremioUrl=http://dremio.example:9047';
   switch (outcome.kind) {
     case 'ok':
       return undefined;
@@ -132,7 +132,7 @@ export function loginProblem(outcome: LoginOutcome, login: DremioLogin): Command
     case 'refused':
       return problem(
         `Nothing listens at ${url} (connection refused).`,
-        'Start Dremio, or correct the address.',
+        'Start Dremio there, then run the command again.',
         setUrl,
       );
     case 'unknown-host':

@@ -51,9 +51,7 @@ export async function containerOnPort(
 
 /** The process that listens on a port, read from /proc; `undefined` without /proc or the right to look. */
 export function processOnPort(port: number): PortOwner | undefined {
-  const inodes = new Set(
-    ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => listeningInodes(textOf(path), port)),
-  );
+  const inodes = new Set(listeningInodes(socketTables(), port));
   if (inodes.size === 0) return undefined;
   for (const pid of entries('/proc').filter((name) => /^\d+$/.test(name)))
     for (const descriptor of entries(`/proc/${pid}/fd`))
@@ -62,13 +60,33 @@ export function processOnPort(port: number): PortOwner | undefined {
   return undefined;
 }
 
-/** Inodes of the sockets that listen on a port, out of /proc/net/tcp (proc(5): state 0A is LISTEN). */
+/** Inodes of the sockets that listen on a port, out of /proc/net/tcp (proc(5)). */
 export function listeningInodes(table: string, port: number): string[] {
+  return listeners(table, port).map(({ inode }) => inode);
+}
+
+/**
+ * Whether everything that listens on a port does so on the loopback address alone, out of the text of
+ * /proc/net/tcp and /proc/net/tcp6; false when nothing listens. Containers cannot reach such a port.
+ */
+export function isLoopbackOnly(tables: string, port: number): boolean {
+  const found = listeners(tables, port);
+  return found.length > 0 && found.every(({ address }) => LOOPBACK.test(address));
+}
+
+/** Text of both tables of this machine. */
+export const socketTables = () => `${textOf('/proc/net/tcp')}\n${textOf('/proc/net/tcp6')}`;
+
+/** 127.x.x.x, ::1 and ::ffff:127.x.x.x as the kernel prints them: 32-bit words in the machine's byte order. */
+const LOOPBACK = /^(.{6}7F|0{24}01000000|0{16}FFFF0000.{6}7F)$/;
+
+function listeners(table: string, port: number): { address: string; inode: string }[] {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   return table.split('\n').flatMap((line) => {
-    const fields = line.trim().split(/\s+/);
-    const listening = fields[1]?.endsWith(`:${hex}`) && fields[3] === '0A';
-    return listening && fields[9] !== undefined ? [fields[9]] : [];
+    // sl, local address, remote address, state (0A: LISTEN), …, inode
+    const [, local = '', , state, , , , , , inode] = line.trim().split(/\s+/);
+    const [address = '', at] = local.split(':');
+    return at === hex && state === '0A' && inode !== undefined ? [{ address, inode }] : [];
   });
 }
 

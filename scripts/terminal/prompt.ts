@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { CommandError, EXIT } from '../command-error.ts';
+import { shortKey } from '../config/keys.ts';
 
 /**
  * Gets secrets by name: asked for on the terminal one by one without showing what is typed, or, when stdin is not
@@ -10,8 +11,10 @@ import { CommandError, EXIT } from '../command-error.ts';
 export async function readSecrets(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const secrets = new Map<string, string>();
   const piped = process.stdin.isTTY ? undefined : await lines(process.stdin, names.length);
-  for (const [index, name] of names.entries()) {
-    const value = piped === undefined ? await askUnseen(`${name}: `) : (piped[index] ?? '');
+  for (const [index, key] of names.entries()) {
+    const name = shortKey(key);
+    const value =
+      piped === undefined ? await askUnseen(`${name} (not shown): `) : (piped[index] ?? '');
     if (value === undefined)
       throw new CommandError(`Interrupted: no value for ${name}.`, { exitCode: EXIT.interrupted });
     if (value === '')
@@ -21,7 +24,7 @@ export async function readSecrets(names: readonly string[]): Promise<ReadonlyMap
           `Type it when asked, or pipe it in as one line: … | npm run up -- --set-secret ${name}`,
         ],
       });
-    secrets.set(name, value);
+    secrets.set(key, value);
   }
   return secrets;
 }

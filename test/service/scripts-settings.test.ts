@@ -73,7 +73,7 @@ describe('settings that up is given', () => {
       environment: NO_ENGINE,
     });
     assert.equal(outcome.code, 2);
-    assert.match(outcome.stderr, /No value for lakehouse-mcp:dremioPassword/);
+    assert.match(outcome.stderr, /No value for dremioPassword/);
   });
 
   it('take the password from DREMIO_PASSWORD, saying so, once', async () => {

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { statusLines } from '../../scripts/commands/status.ts';
 import { diskProblem } from '../../scripts/preflight/disk.ts';
 import { classifyAnswer } from '../../scripts/preflight/dremio.ts';
-import { listeningInodes } from '../../scripts/preflight/port-owner.ts';
+import { isLoopbackOnly, listeningInodes } from '../../scripts/preflight/port-owner.ts';
 import { reasonsOf } from '../../scripts/stack/containers.ts';
 import { newestError, type ServiceStatus } from '../../scripts/stack/stack-status.ts';
 import { styleFor } from '../../scripts/terminal/style.ts';
@@ -42,6 +42,20 @@ describe('the check of a port', () => {
     ].join('\n');
     assert.deepEqual(listeningInodes(table, 0x2116), ['4242']);
     assert.deepEqual(listeningInodes(table, 80), []);
+  });
+
+  it('knows what containers cannot reach: listeners on the loopback address alone', () => {
+    const listen = (...addresses: string[]) =>
+      addresses
+        .map((address) => `   0: ${address}:2347 00000000:0000 0A 0:0 00:0 0 0 0 4242 1`)
+        .join('\n');
+    const IPV6_LOOPBACK = '00000000000000000000000001000000';
+    const IPV6_MAPPED = '0000000000000000FFFF00000100007F';
+    assert.equal(isLoopbackOnly(listen('0100007F'), 0x2347), true);
+    assert.equal(isLoopbackOnly(listen('0100007F', IPV6_LOOPBACK, IPV6_MAPPED), 0x2347), true);
+    assert.equal(isLoopbackOnly(listen('0100007F', '010011AC'), 0x2347), false);
+    assert.equal(isLoopbackOnly(listen('0'.repeat(32)), 0x2347), false);
+    assert.equal(isLoopbackOnly('', 0x2347), false);
   });
 });
 
