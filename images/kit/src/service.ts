@@ -46,10 +46,7 @@ export async function runService<S extends Schema & typeof commonSettings>(
     settings = readSettings(schema, process.env);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    const log = createLogger({ service, level: 'error' });
-    for (const problem of error.problems) log.error('setting_wrong', { problem });
-    process.exitCode = EXIT.settings;
-    return;
+    return refuse(createLogger({ service, level: 'error' }), error);
   }
   const log = createLogger({ service, level: settings.logLevel as (typeof LOG_LEVELS)[number] });
   const die = (event: string, code: number) => (error: unknown) => {
@@ -76,10 +73,16 @@ export async function runService<S extends Schema & typeof commonSettings>(
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   log.info('starting', { node: process.version });
-  await start({ settings, log }).then(
-    (started) => {
-      running = started;
-    },
-    die('start_failed', EXIT.unavailable),
-  );
+  try {
+    running = await start({ settings, log });
+  } catch (error) {
+    // What a setting names, a file or a list, is found wrong only at the start.
+    if (error instanceof SettingsError) refuse(log, error);
+    else die('start_failed', EXIT.unavailable)(error);
+  }
+}
+
+function refuse(log: Logger, { problems }: SettingsError): never {
+  for (const problem of problems) log.error('setting_wrong', { problem });
+  process.exit(EXIT.settings);
 }
