@@ -1,4 +1,5 @@
 import { EXIT } from '../command-error.ts';
+import { forStack } from '../command-words.ts';
 import { diagnose, type Finding } from '../doctor/diagnose.ts';
 import { styleFor } from '../terminal/style.ts';
 
@@ -11,7 +12,9 @@ export interface DoctorOptions {
 export async function doctor(project: string, options: DoctorOptions): Promise<number> {
   const style = styleFor(process.stdout);
   const findings: Finding[] = [];
-  for await (const finding of diagnose(project, options.stack)) {
+  for await (const found of diagnose(project, options.stack)) {
+    const fix = found.fix?.map((line) => forStack(line, options.stack));
+    const finding: Finding = fix === undefined ? found : { ...found, fix };
     findings.push(finding);
     if (options.json) continue;
     const sign = { ok: style.good('✓'), problem: style.bad('✗'), note: style.dim('·') }[

@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { CommandError } from '../command-error.ts';
 import type { StackConfig } from '../config/stack-config.ts';
+import { recordedEngine } from '../engine/choose.ts';
 import { isRemote } from '../engine/docker-address.ts';
 import type { Engine } from '../engine/docker-engine.ts';
 import { findLeftovers } from '../stack/leftovers.ts';
@@ -27,6 +28,7 @@ export async function check({ config, docker, engine, display }: CheckOptions): 
     task.progress('disk space');
     const warning = diskProblem(await engineDiskFree(docker));
     if (warning !== undefined) display.warn(warning);
+    await checkOwnership(docker, config);
     task.progress('port');
     const port = Number(config.get('mcpPort'));
     const { stack } = config.files;
@@ -40,6 +42,23 @@ export async function check({ config, docker, engine, display }: CheckOptions): 
     task.failed();
     throw error;
   }
+}
+
+/** A stack of this name that another folder deployed, or whose state was deleted, would be in the way at every name. */
+async function checkOwnership(docker: Docker, { files }: StackConfig): Promise<void> {
+  if ((await recordedEngine(files)) !== undefined) return;
+  const [found] = (await findLeftovers(docker, files.stack)).containers;
+  if (found === undefined) return;
+  throw new CommandError(
+    `The engine has a stack "${files.stack}" that this folder knows nothing about (container ${found}).`,
+    {
+      advice: [
+        'It was deployed from another folder, or .lakehouse/ was deleted.',
+        'Remove it: npm run down',
+        'Or deploy beside it under another name, with a port of its own: npm run up -- --stack other --set mcpPort=…',
+      ],
+    },
+  );
 }
 
 /** Outcomes that may pass by themselves; a stack that runs already is not kept from an update by them. */
