@@ -235,6 +235,20 @@ describe('the dev stack, deployed for real', () => {
     }
   });
 
+  it('fails a call whose result is too large with words, and no other', async () => {
+    const client = await connect(stack.url, stack.key);
+    const run = await sqlRunner(client);
+    const [large, small] = await Promise.all([
+      run(`SELECT a.* FROM ${WEATHER} a CROSS JOIN ${WEATHER} b LIMIT 90000`),
+      run('SELECT 1 AS one'),
+    ]);
+    assert.equal(large.isError, true);
+    assert.match(large.text, /large|limit|more than/i);
+    assert.deepEqual(small.rows, [{ one: 1 }]);
+    assert.deepEqual((await run('SELECT 2 AS two')).rows, [{ two: 2 }]);
+    await client.close();
+  });
+
   it('answers every call through a change of token', async () => {
     const { calls, failures } = await steadyQueries(stack, { everyMs: 100, durationMs: 60_000 });
     assert.deepEqual(failures, []);
