@@ -45,7 +45,6 @@ export class DemoDremio extends pulumi.ComponentResource {
         ports: [],
         memoryMiB: 512,
         cpus: 1,
-        processes: 128,
         temporaryMiB: 64,
         stopGraceSeconds: 10,
         startSeconds: 120,

@@ -1,7 +1,7 @@
 /** The platform for one machine: plain containers on its Docker engine. */
 import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
-import { CONFINEMENT, LOGGING, limits, temporaryFolder } from './hardening.ts';
+import { CONFINEMENT, LOGGING, temporaryFolder, ULIMITS } from './hardening.ts';
 import {
   HOST_NAME,
   type MemoryVolumeSpec,
@@ -78,7 +78,7 @@ export class PlainContainers implements Platform {
         memorySwap: spec.memoryMiB,
         // As the engine reports it, or the container would be replaced at every update.
         cpus: spec.cpus.toFixed(1),
-        ulimits: limits(spec.processes),
+        ulimits: ULIMITS,
         tmpfs: temporaryFolder(spec.temporaryMiB),
         volumes: [
           ...secrets.volumes,

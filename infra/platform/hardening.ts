@@ -18,9 +18,11 @@ export const temporaryFolder = (sizeMiB: number) => ({
   '/tmp': `rw,noexec,nosuid,nodev,size=${sizeMiB}m,mode=1777`,
 });
 
-/** No core dumps; bounded descriptors and processes. The provider has no PIDs limit, so the user's limit stands in. */
-export const limits = (processes: number) => [
+/**
+ * No core dumps, bounded descriptors. Nothing bounds processes: the provider has no PIDs limit, and `nproc` counts all
+ * processes of a user id on the machine (setrlimit(2)), so that one stack would starve another.
+ */
+export const ULIMITS = [
   { name: 'core', soft: 0, hard: 0 },
   { name: 'nofile', soft: 4096, hard: 4096 },
-  { name: 'nproc', soft: processes, hard: processes },
 ];

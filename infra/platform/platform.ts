@@ -60,8 +60,6 @@ export interface ServiceSpec {
   /** Limit; swap is limited to the same, so none is used. */
   readonly memoryMiB: number;
   readonly cpus: number;
-  /** Most processes and threads. */
-  readonly processes: number;
   /** Size of the writable /tmp, in memory. */
   readonly temporaryMiB: number;
   /** Longest time the service needs to stop in order. */
