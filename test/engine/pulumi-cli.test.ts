@@ -37,7 +37,9 @@ function comparable(details: ContainerInspectInfo, stack: string, port: number):
   const { Config, HostConfig, NetworkSettings } = details;
   const { Hostname: _hostname, Image: _image, Labels: labels, ...config } = Config;
   const { 'lakehouse.secrets': _secrets, 'lakehouse.inputs': _inputs, ...kept } = labels;
-  const { ContainerIDFile: _file, ...host } = HostConfig;
+  // The provider makes a container on the default bridge and moves it before its start; the runner makes it on its
+  // first network. What it is connected to is compared below.
+  const { ContainerIDFile: _file, NetworkMode: _mode, ...host } = HostConfig;
   const networks = Object.entries(NetworkSettings.Networks).map(([name, { Aliases }]) => [
     name,
     // The engine adds the container's short id as an alias.
