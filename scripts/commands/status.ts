@@ -100,7 +100,7 @@ function tokenLines(token: NonNullable<StackStatus['token']>, style: Style): str
       ? style.bad('none yet')
       : secondsLeft <= 0
         ? style.bad('expired')
-        : `${formatDuration(secondsLeft * 1000)} left${refreshAt === null ? '' : `, refreshed at ${refreshAt}`}`;
+        : `${formatDuration(secondsLeft * 1000)} left${refreshAt === null ? '' : `, next login at ${refreshAt}`}`;
   return failure === null ? [life] : [life, style.bad(`login fails: ${printable(failure)}`)];
 }
 

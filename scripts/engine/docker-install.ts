@@ -8,6 +8,8 @@ import { findEngine, requireEngine } from './docker-engine.ts';
 import { hostSystem } from './host-system.ts';
 
 const LOG = '/var/log/dockerd.log';
+/** Mounts control groups where no systemd does; dockerd does not start without them. */
+const CGROUP_PACKAGE = 'cgroupfs-mount';
 /** How long a freshly started engine may take to answer, in ms. */
 const START_MS = 90_000;
 
@@ -28,12 +30,13 @@ export async function ensureEngine(
     display.note(
       "No Docker engine here. Installing Debian's package docker.io, as root (--no-install forbids it).",
     );
-    await aptInstall(['docker.io', 'ca-certificates'], {
+    await aptInstall(['docker.io', 'ca-certificates', ...(hasSystemd() ? [] : [CGROUP_PACKAGE])], {
       title: 'Install Docker engine',
       display,
       signal,
     });
   }
+  if (!hasSystemd() && !hasCgroups()) await mountCgroups(display, signal);
   const task = display.task('Start Docker engine');
   const started = await startEngine(found.address, signal, (text) => task.progress(text));
   if ('kind' in started) {
@@ -43,7 +46,7 @@ export async function ensureEngine(
       exitCode: EXIT.noEngine,
       advice: [
         ...(log.length > 0 ? [`The end of ${LOG}:`, ...log.map((line) => `  ${line}`)] : []),
-        existsSync('/run/systemd/system')
+        hasSystemd()
           ? 'See why: journalctl -u docker -n 50'
           : 'See why by running it in the foreground: dockerd',
       ],
@@ -79,6 +82,19 @@ export async function aptInstall(
   task.done(packages.join(', '));
 }
 
+const hasSystemd = () => existsSync('/run/systemd/system');
+
+/** Whether control groups are mounted, version 2 or 1. */
+const hasCgroups = () =>
+  existsSync('/sys/fs/cgroup/cgroup.controllers') || existsSync('/sys/fs/cgroup/devices/tasks');
+
+async function mountCgroups(display: Display, signal: AbortSignal): Promise<void> {
+  if ((await findProgram(CGROUP_PACKAGE)) === undefined)
+    await aptInstall([CGROUP_PACKAGE], { title: 'Install cgroupfs-mount', display, signal });
+  // Where it cannot mount them, the engine's own log says so next.
+  if (!hasCgroups()) await run(CGROUP_PACKAGE, [], { signal });
+}
+
 /** Starts the installed engine: through systemd where that runs, else in the background, to live on after us. */
 async function startEngine(
   address: EngineAbsence['address'],
@@ -86,7 +102,7 @@ async function startEngine(
   progress: (text: string) => void,
 ): Promise<Engine | EngineAbsence> {
   let gone = false;
-  if (existsSync('/run/systemd/system')) {
+  if (hasSystemd()) {
     progress('systemctl start docker');
     await run('systemctl', ['enable', '--now', 'docker'], { signal });
   } else {
