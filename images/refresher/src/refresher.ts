@@ -5,13 +5,13 @@
 import type { Clock } from '../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../kit/src/logger.ts';
 import type { Reason } from '../../kit/src/operations.ts';
+import { RecentSecrets } from '../../kit/src/recent-secrets.ts';
 import type { CredentialSource, Fingerprint } from './credentials.ts';
 import { digest } from './credentials.ts';
 import type { Credentials, Dremio } from './dremio.ts';
 import type { Failure } from './failure.ts';
 import type { Metrics } from './metrics.ts';
 import { type LoginReason, nextStep, type Step } from './next-step.ts';
-import { RecentSecrets } from './recent-secrets.ts';
 import type { Policy } from './schedule.ts';
 import {
   type Found,

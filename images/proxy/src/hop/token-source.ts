@@ -2,6 +2,7 @@
 import { lstat } from 'node:fs/promises';
 import type { Clock } from '../../../kit/src/clock.ts';
 import type { Logger } from '../../../kit/src/logger.ts';
+import { RecentSecrets } from '../../../kit/src/recent-secrets.ts';
 import { readTokenFile, type TokenFile } from '../../../kit/src/token-file.ts';
 
 export type TokenState =
@@ -13,6 +14,8 @@ export type TokenState =
     };
 
 const POLL_MS = 100;
+/** Tokens kept out of the log: the current one, and those before it that may still be valid. */
+const TOKENS_HIDDEN = 4;
 
 export class TokenSource {
   readonly #path: string;
@@ -20,7 +23,7 @@ export class TokenSource {
   readonly #log: Logger;
   #version = '';
   #file: TokenFile = { state: 'missing', reason: 'there is no token file yet' };
-  #protected = '';
+  readonly #hidden: RecentSecrets;
   /** Since when there has been no token other than `refused`, in milliseconds. */
   #lack: { readonly refused: string | undefined; readonly since: number } | undefined;
 
@@ -28,6 +31,7 @@ export class TokenSource {
     this.#path = path;
     this.#clock = clock;
     this.#log = log;
+    this.#hidden = new RecentSecrets(log, TOKENS_HIDDEN);
   }
 
   /** The state of the file as it is now; it is read only when it was replaced or changed. */
@@ -40,9 +44,9 @@ export class TokenSource {
       const before = this.#file;
       this.#file = await readTokenFile(this.#path);
       this.#version = version;
-      if (this.#file.state === 'valid' && this.#file.token !== this.#protected) {
-        this.#protected = this.#file.token;
-        this.#log.protect(this.#file.token);
+      const known = before.state === 'valid' ? before.token : undefined;
+      if (this.#file.state === 'valid' && this.#file.token !== known) {
+        this.#hidden.hide(this.#file.token);
         this.#log.info('token_read', { expires_at: new Date(this.#file.expiresAt).toISOString() });
       } else if (this.#file.state !== 'valid' && this.#file.state !== before.state)
         this.#log.warn('token_unusable', { state: this.#file.state, reason: this.#file.reason });

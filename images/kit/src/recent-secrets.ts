@@ -1,4 +1,4 @@
-import type { Logger } from '../../kit/src/logger.ts';
+import type { Logger } from './logger.ts';
 
 /** Hides the last few values of a secret that changes from the log; older ones work no more and are let go. */
 export class RecentSecrets {
