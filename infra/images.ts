@@ -1,5 +1,5 @@
 import * as docker from '@pulumi/docker';
-import type * as pulumi from '@pulumi/pulumi';
+import * as pulumi from '@pulumi/pulumi';
 import type { Config } from './config.ts';
 
 /**
@@ -28,4 +28,17 @@ export function buildImage(
     { parent },
   );
   return image.repoDigest;
+}
+
+/**
+ * Says where the base image comes from when that is a registry: the build's own error, where none answers, names
+ * neither the setting nor the way out.
+ */
+export function announceBaseImage({ nodeImage }: Pick<Config, 'nodeImage'>): void {
+  const fromRegistry = /^[^/]+[.:][^/]*\//.test(nodeImage);
+  if (!fromRegistry || pulumi.runtime.isDryRun()) return;
+  void pulumi.log.info(
+    `The images are built on ${nodeImage} (setting nodeImage). If it cannot be pulled: "npm run up" builds a base ` +
+      'from Debian packages, or name another with "pulumi config set nodeImage <image>".',
+  );
 }

@@ -5,9 +5,11 @@ import { clientSettings } from './client-settings.ts';
 import { loadConfig } from './config.ts';
 import { DremioMcp } from './dremio-mcp.ts';
 import { dremioAddress } from './dremio-source.ts';
+import { announceBaseImage } from './images.ts';
 import { PlainContainers } from './platform/containers.ts';
 
 const config = loadConfig();
+announceBaseImage(config);
 const platform = new PlainContainers(config.stack);
 
 const stack = new pulumi.ComponentResource('lakehouse:index:Lakehouse', config.stack);
