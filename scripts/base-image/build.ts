@@ -88,7 +88,7 @@ async function addNpm(work: string, root: string, recipe: Recipe, options: Build
   options.progress(`npm ${recipe.npmVersion}`);
   await must(
     'npm',
-    ['pack', `npm@${recipe.npmVersion}`, '--silent', '--pack-destination', work],
+    ['pack', `npm@${recipe.npmVersion}`, '--loglevel=error', '--pack-destination', work],
     options,
     { cwd: work },
   );

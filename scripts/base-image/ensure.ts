@@ -85,7 +85,7 @@ export async function ensureBaseImage(options: EnsureOptions): Promise<void> {
 /** Installs what builds the image, and says what of this machine does not go into it. */
 async function prepareHost({ display, signal }: EnsureOptions): Promise<void> {
   if ((await findProgram('debootstrap')) === undefined || !existsSync(KEYRING))
-    await aptInstall(['debootstrap', 'debian-archive-keyring', 'ca-certificates'], {
+    await aptInstall(['debootstrap', 'debian-archive-keyring'], {
       title: 'Install debootstrap',
       display,
       signal,

@@ -30,7 +30,7 @@ export async function ensureEngine(
     display.note(
       "No Docker engine here. Installing Debian's package docker.io, as root (--no-install forbids it).",
     );
-    await aptInstall(['docker.io', 'ca-certificates', ...(hasSystemd() ? [] : [CGROUP_PACKAGE])], {
+    await aptInstall(['docker.io', ...(hasSystemd() ? [] : [CGROUP_PACKAGE])], {
       title: 'Install Docker engine',
       display,
       signal,
