@@ -26,7 +26,7 @@ async function timed<T>(task: () => Promise<T>): Promise<{ value: T; ms: number 
   return { value, ms: performance.now() - start };
 }
 
-/** Resident memory of every process of a container (proportional share), in bytes. */
+/** Resident memory of every process of a container (what they share counts for each), in bytes. */
 async function residentMemory(name: string): Promise<number> {
   const { Processes } = (await docker.getContainer(name).top({ ps_args: '-eo pid' })) as {
     Processes: string[][];

@@ -1,8 +1,9 @@
 import type Docker from 'dockerode';
 import * as runner from '../../local/index.ts';
-import { CommandError, messageOf } from '../command-error.ts';
+import { messageOf } from '../command-error.ts';
 import type { StackFiles } from '../stack/stack-files.ts';
 import type { Deployment } from './deployment.ts';
+import { failedDeployment } from './failed-deployment.ts';
 
 /** The stack as the runner in local/ deploys it. */
 export function localDeployment(
@@ -31,6 +32,6 @@ async function translated<T>(action: () => Promise<T>): Promise<T> {
     return await action();
   } catch (error) {
     if (!(error instanceof runner.RunnerError)) throw error;
-    throw new CommandError(messageOf(error), { cause: error });
+    throw failedDeployment(messageOf(error), error);
   }
 }

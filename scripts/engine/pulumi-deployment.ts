@@ -17,6 +17,7 @@ import { parseMapping } from '../config/overrides.ts';
 import { run } from '../process.ts';
 import type { StackFiles } from '../stack/stack-files.ts';
 import type { Deployment, EngineEvent, StackOutput } from './deployment.ts';
+import { failedDeployment } from './failed-deployment.ts';
 import { followPulumi, type PulumiRun, summaryOf } from './pulumi-events.ts';
 import { dropStaleLocks } from './pulumi-locks.ts';
 import { repairAfterKill } from './pulumi-repair.ts';
@@ -192,7 +193,7 @@ async function translated<T>(
         cause: error,
       });
     if (error instanceof CliError)
-      throw new CommandError(problemOf(error, context.followed), { cause: error });
+      throw failedDeployment(problemOf(error, context.followed), error);
     throw error;
   }
 }
