@@ -1,11 +1,21 @@
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, rename, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
 import { CommandError } from '../command-error.ts';
-import { lastLines, type RunOptions, run } from '../process.ts';
+import { findProgram, lastLines, type RunOptions, run } from '../process.ts';
+import { type Mirrors, mirrorsOfDebootstrap } from './host-facts.ts';
 import { baseImageName, imageChanges, imageFiles, type Recipe, SUITE } from './recipe.ts';
 
 /** Debian's signing keys, from its package debian-archive-keyring. */
@@ -28,7 +38,8 @@ export async function buildBaseImage(recipe: Recipe, options: BuildOptions): Pro
   const root = join(work, 'root');
   try {
     await chmod(work, 0o755);
-    await bootstrap(root, recipe, options);
+    const mirrors = recipe.mirrors ?? (await mirrorsWithout());
+    await bootstrap(root, recipe, mirrors, options);
     await addNode(root);
     await addNpm(work, root, recipe, options);
     options.progress('cleaning up');
@@ -47,7 +58,7 @@ export async function buildBaseImage(recipe: Recipe, options: BuildOptions): Pro
     );
     await mkdir(join(root, 'var/cache/apt/archives/partial'), { recursive: true });
     await mkdir(join(root, 'var/lib/apt/lists/partial'), { recursive: true });
-    for (const [path, text] of Object.entries(imageFiles(recipe))) {
+    for (const [path, text] of Object.entries(imageFiles(recipe, mirrors))) {
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), text, {
         mode: path.endsWith('policy-rc.d') ? 0o755 : 0o644,
@@ -59,7 +70,24 @@ export async function buildBaseImage(recipe: Recipe, options: BuildOptions): Pro
   }
 }
 
-async function bootstrap(root: string, recipe: Recipe, options: BuildOptions): Promise<void> {
+/** Mirrors for a machine whose own packages are not Debian's. */
+async function mirrorsWithout(): Promise<Mirrors> {
+  const program = await findProgram('debootstrap');
+  const mirrors =
+    program === undefined ? undefined : mirrorsOfDebootstrap(await readFile(program, 'utf8'));
+  if (mirrors === undefined)
+    throw new CommandError("debootstrap names no mirror of Debian's packages to build from.", {
+      advice: ['Name an image that the engine can pull: npm run up -- --set nodeImage=…'],
+    });
+  return mirrors;
+}
+
+async function bootstrap(
+  root: string,
+  recipe: Recipe,
+  mirrors: Mirrors,
+  options: BuildOptions,
+): Promise<void> {
   const words = [
     '--variant=minbase',
     '--include=ca-certificates',
@@ -67,7 +95,7 @@ async function bootstrap(root: string, recipe: Recipe, options: BuildOptions): P
     `--keyring=${KEYRING}`,
     SUITE,
     root,
-    recipe.mirror,
+    mirrors.main,
   ];
   await must('debootstrap', words, options, {
     onLine: (line) => options.progress(line.replace(/^[IW]: /, '')),

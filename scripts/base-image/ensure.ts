@@ -110,9 +110,10 @@ async function stillGood(
 
 async function hostRecipe(): Promise<Recipe> {
   const proxy = buildProxy(process.env).url;
+  const mirrors = await debianMirrors();
   return {
     architecture: DEBIAN_NAMES[process.arch] ?? process.arch,
-    ...(await debianMirrors()),
+    ...(mirrors === undefined ? {} : { mirrors }),
     ...(proxy === undefined ? {} : { proxy }),
     nodeVersion: process.versions.node,
     npmVersion: NPM_VERSION,

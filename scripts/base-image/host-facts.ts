@@ -1,16 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { run } from '../process.ts';
 
-const OFFICIAL = {
-  mirror: 'http://deb.debian.org/debian',
-  securityMirror: 'http://deb.debian.org/debian-security',
-};
+/** Where Debian's packages come from. */
+export interface Mirrors {
+  readonly main: string;
+  /** Of security updates. */
+  readonly security: string;
+}
 
 /**
  * Mirrors of Debian that this machine's apt uses, so that an image is built from where the machine is updated from;
- * Debian's own where it uses none (Ubuntu).
+ * `undefined` where it uses none (Ubuntu).
  */
-export async function debianMirrors(): Promise<typeof OFFICIAL> {
+export async function debianMirrors(): Promise<Mirrors | undefined> {
   const targets = await run('apt-get', [
     'indextargets',
     '--format',
@@ -21,16 +23,25 @@ export async function debianMirrors(): Promise<typeof OFFICIAL> {
 }
 
 /** Reads lines of `URL label`, as `apt-get indextargets` prints them. */
-export function mirrorsOf(targets: string): typeof OFFICIAL {
+export function mirrorsOf(targets: string): Mirrors | undefined {
   const found = (label: string) =>
     targets
       .split('\n')
       .map((line) => /^(https?:\/\/\S+?)\/? (.+)$/.exec(line.trim()))
       .find((match) => match?.[2] === label)?.[1];
-  return {
-    mirror: found('Debian') ?? OFFICIAL.mirror,
-    securityMirror: found('Debian-Security') ?? OFFICIAL.securityMirror,
-  };
+  const main = found('Debian');
+  return main === undefined
+    ? undefined
+    : { main, security: found('Debian-Security') ?? securityMirrorOf(main) };
+}
+
+/** Debian's archive and its security updates lie side by side on a mirror. */
+const securityMirrorOf = (main: string) => `${main}-security`;
+
+/** Reads the mirror that debootstrap falls back to from its script. */
+export function mirrorsOfDebootstrap(script: string): Mirrors | undefined {
+  const main = /^DEF_MIRROR="?(https?:\/\/[^"\s]+?)\/?"?$/m.exec(script)?.[1];
+  return main === undefined ? undefined : { main, security: securityMirrorOf(main) };
 }
 
 /** PEM text of the authorities that this machine trusts: its bundle, or the one that the environment names. */

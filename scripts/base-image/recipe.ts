@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Mirrors } from './host-facts.ts';
 
 /** Repository of the base images that are built here. */
 export const BASE_REPOSITORY = 'lakehouse-mcp/base';
@@ -13,9 +14,8 @@ export const BUNDLE_PATH = '/usr/local/share/ca-bundle.pem';
 export interface Recipe {
   /** Debian's name of the architecture: `amd64`, `arm64`. */
   readonly architecture: string;
-  /** URLs of Debian's packages and of its security updates. */
-  readonly mirror: string;
-  readonly securityMirror: string;
+  /** Where this machine gets Debian's packages from; absent = where debootstrap does. */
+  readonly mirrors?: Mirrors;
   /** Proxy that apt, npm and pip go through; absent = none. It holds no password. */
   readonly proxy?: string;
   readonly nodeVersion: string;
@@ -25,7 +25,7 @@ export interface Recipe {
 }
 
 /** Changes when the steps in build.ts change what comes out. */
-const FORM = 1;
+const FORM = 2;
 
 /** Name of the image that a recipe makes: the same recipe, the same name. */
 export function baseImageName(recipe: Recipe): string {
@@ -35,13 +35,13 @@ export function baseImageName(recipe: Recipe): string {
 }
 
 /** Files that the image gets beside Debian's packages, by path from its root. */
-export function imageFiles(recipe: Recipe): Readonly<Record<string, string>> {
-  const { mirror, securityMirror, proxy } = recipe;
+export function imageFiles(recipe: Recipe, mirrors: Mirrors): Readonly<Record<string, string>> {
+  const { proxy } = recipe;
   return {
     'etc/apt/sources.list':
-      `deb ${mirror} ${SUITE} main\n` +
-      `deb ${mirror} ${SUITE}-updates main\n` +
-      `deb ${securityMirror} ${SUITE}-security main\n`,
+      `deb ${mirrors.main} ${SUITE} main\n` +
+      `deb ${mirrors.main} ${SUITE}-updates main\n` +
+      `deb ${mirrors.security} ${SUITE}-security main\n`,
     // What the official Debian images do too: no package archives, no translations, no services at install.
     'etc/apt/apt.conf.d/90image':
       'Acquire::Languages "none";\n' +

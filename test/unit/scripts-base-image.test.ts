@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { buildProxy, joinBundles, mirrorsOf } from '../../scripts/base-image/host-facts.ts';
+import {
+  buildProxy,
+  joinBundles,
+  mirrorsOf,
+  mirrorsOfDebootstrap,
+} from '../../scripts/base-image/host-facts.ts';
 import {
   BUNDLE_PATH,
   baseImageName,
@@ -9,10 +14,13 @@ import {
   type Recipe,
 } from '../../scripts/base-image/recipe.ts';
 
+const mirrors = {
+  main: 'http://mirror.example/debian',
+  security: 'http://mirror.example/debian-security',
+};
 const recipe: Recipe = {
   architecture: 'amd64',
-  mirror: 'http://mirror.example/debian',
-  securityMirror: 'http://mirror.example/debian-security',
+  mirrors,
   nodeVersion: '24.1.2',
   npmVersion: '11.0.0',
   bundle: 'PEM',
@@ -25,8 +33,8 @@ describe('the base image', () => {
     assert.equal(baseImageName({ ...recipe }), name);
     for (const change of [
       { architecture: 'arm64' },
-      { mirror: 'http://other.example/debian' },
-      { securityMirror: 'http://other.example/debian-security' },
+      { mirrors: { ...mirrors, main: 'http://other.example/debian' } },
+      { mirrors: { ...mirrors, security: 'http://other.example/debian-security' } },
       { nodeVersion: '24.1.3' },
       { npmVersion: '11.0.1' },
       { bundle: 'PEM2' },
@@ -37,7 +45,7 @@ describe('the base image', () => {
 
   it('installs packages from this machine’s mirrors, updates and security updates included', () => {
     assert.equal(
-      imageFiles(recipe)['etc/apt/sources.list'],
+      imageFiles(recipe, mirrors)['etc/apt/sources.list'],
       'deb http://mirror.example/debian bookworm main\n' +
         'deb http://mirror.example/debian bookworm-updates main\n' +
         'deb http://mirror.example/debian-security bookworm-security main\n',
@@ -45,14 +53,14 @@ describe('the base image', () => {
   });
 
   it('trusts the authorities that this machine trusts, in Node, Python and OpenSSL', () => {
-    assert.equal(imageFiles(recipe)[BUNDLE_PATH.slice(1)], 'PEM');
+    assert.equal(imageFiles(recipe, mirrors)[BUNDLE_PATH.slice(1)], 'PEM');
     for (const variable of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'PIP_CERT'])
       assert.ok(imageChanges(recipe).includes(`ENV ${variable}=${BUNDLE_PATH}`), variable);
   });
 
   it('goes through the machine’s proxy in builds and leaves services without one', () => {
     const proxy = 'http://proxy.example:3128';
-    const files = imageFiles({ ...recipe, proxy });
+    const files = imageFiles({ ...recipe, proxy }, mirrors);
     for (const path of ['etc/apt/apt.conf.d/90image', 'usr/local/etc/npmrc', 'etc/pip.conf'])
       assert.ok(files[path]?.includes(proxy), path);
     assert.ok(
@@ -60,7 +68,7 @@ describe('the base image', () => {
         .join('\n')
         .includes('proxy'),
     );
-    assert.equal(imageFiles(recipe)['etc/pip.conf'], undefined);
+    assert.equal(imageFiles(recipe, mirrors)['etc/pip.conf'], undefined);
   });
 });
 
@@ -78,17 +86,26 @@ describe('what this machine brings into images', () => {
     assert.deepEqual(buildProxy({}), {});
   });
 
-  it('is its Debian mirror, or Debian’s own where it has none', () => {
+  it('is its Debian mirror, with the security updates beside it unless they are elsewhere', () => {
     assert.deepEqual(
       mirrorsOf(
         'https://other.example/apt Some Vendor\nhttp://m.example/debian/ Debian\nhttp://m.example/security/ Debian-Security\n',
       ),
-      { mirror: 'http://m.example/debian', securityMirror: 'http://m.example/security' },
+      { main: 'http://m.example/debian', security: 'http://m.example/security' },
     );
-    assert.deepEqual(mirrorsOf('http://archive.ubuntu.com/ubuntu/ Ubuntu\n'), {
-      mirror: 'http://deb.debian.org/debian',
-      securityMirror: 'http://deb.debian.org/debian-security',
+    assert.deepEqual(mirrorsOf('http://m.example/debian Debian\n'), {
+      main: 'http://m.example/debian',
+      security: 'http://m.example/debian-security',
     });
+  });
+
+  it('is debootstrap’s own mirror where this machine’s packages are not Debian’s', () => {
+    assert.equal(mirrorsOf('http://archive.example/ubuntu/ Ubuntu\n'), undefined);
+    assert.deepEqual(mirrorsOfDebootstrap('SUITE=x\nDEF_MIRROR="http://d.example/debian"\n'), {
+      main: 'http://d.example/debian',
+      security: 'http://d.example/debian-security',
+    });
+    assert.equal(mirrorsOfDebootstrap('nothing of the kind'), undefined);
   });
 
   it('is every authority once', () => {
