@@ -5,8 +5,6 @@ const SAME_SIGNAL_MS = 400;
 
 export interface Interruption {
   readonly signal: AbortSignal;
-  /** @throws CommandError with exit code 130 once the user has interrupted. */
-  check(): void;
   stop(): void;
 }
 
@@ -31,7 +29,6 @@ export function watchInterruption(onFirst: () => void): Interruption {
   process.on('SIGTERM', onSignal);
   return {
     signal: controller.signal,
-    check: () => controller.signal.throwIfAborted(),
     stop: () => {
       process.removeListener('SIGINT', onSignal);
       process.removeListener('SIGTERM', onSignal);

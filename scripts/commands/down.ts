@@ -6,14 +6,13 @@ import { commandFor } from '../command-words.ts';
 import { readPassphrase } from '../config/passphrase.ts';
 import { StackConfig } from '../config/stack-config.ts';
 import { openDeployment } from '../engine/choose.ts';
+import type { Deployment, Summary } from '../engine/deployment.ts';
 import { dockerAddress } from '../engine/docker-address.ts';
 import { findEngine, requireEngine } from '../engine/docker-engine.ts';
-import { watchInterruption } from '../interruption.ts';
+import { type ChangeContext, changeStack } from '../stack/change.ts';
 import { findLeftovers, type Leftovers, removeLeftovers } from '../stack/leftovers.ts';
-import { lockStack } from '../stack/lock.ts';
 import { type StackFiles, stackFiles } from '../stack/stack-files.ts';
 import { showEvents } from '../terminal/deployment-events.ts';
-import { openDisplay } from '../terminal/display.ts';
 import { askYes } from '../terminal/prompt.ts';
 import { summaryText } from './up.ts';
 
@@ -26,19 +25,19 @@ export interface DownOptions {
 
 /** Removes a stack from the engine; with `deleteData` its volumes, settings, keys and state too. */
 export async function down(project: string, options: DownOptions): Promise<void> {
-  const files = stackFiles(project, options.stack);
-  if (options.deleteData && !options.yes && process.stdin.isTTY && !options.json)
-    await confirm(files);
+  const { stack, deleteData, json } = options;
+  const files = stackFiles(project, stack);
   const known = existsSync(files.folder);
-  const unlock = await lockStack(files, commandFor(options.stack, 'down'));
-  const display = openDisplay(options);
-  const interruption = watchInterruption(() =>
-    display.warn(
-      'Interrupted: what is under way finishes first. Press Ctrl-C again to end at once.',
-    ),
-  );
-  const { signal } = interruption;
-  try {
+  const change = {
+    command: 'down',
+    json,
+    whenInterrupted: [`Remove the rest: ${commandFor(stack, 'down')}`],
+    ask: async () => {
+      if (deleteData && !options.yes && !json && process.stdin.isTTY) await confirm(files);
+    },
+  } as const;
+  await changeStack(files, change, async (context) => {
+    const { display } = context;
     const passphrase = (await readPassphrase(files, process.env, { make: true })) ?? '';
     const config = await StackConfig.read(files, passphrase);
     const address = dockerAddress(config.get('docker:host'), process.env);
@@ -48,53 +47,49 @@ export async function down(project: string, options: DownOptions): Promise<void>
       files,
       passphrase,
       docker: engine.options,
-      display,
-      signal,
+      ...context,
     });
-    let summary: Awaited<ReturnType<NonNullable<typeof deployment>['destroy']>> | undefined;
-    if (deployment !== undefined) {
-      if (deployment.kind === 'pulumi') await config.ensureSalt();
-      await config.save();
-      const task = display.task('Removal');
-      try {
-        const { deleteData } = options;
-        summary = await deployment.destroy({ onEvent: showEvents(display), signal, deleteData });
-      } catch (error) {
-        task.failed();
-        throw error;
-      }
-      task.done(summaryText(summary));
-    }
-    // What a stack without its state has left, or what was made beside it, has our labels.
-    const left = await findLeftovers(docker, options.stack);
-    const sweep = options.deleteData ? left : { ...left, volumes: deployment ? [] : left.volumes };
+    const summary = deployment && (await destroy(deployment, config, docker, deleteData, context));
+    // What a stack without its state has left, or what was made beside it, has our labels. Data is kept with a state.
+    const left = await findLeftovers(docker, stack);
+    const sweep = deleteData || deployment === undefined ? left : { ...left, volumes: [] };
     if (countOf(sweep) > 0) {
       const task = display.task('Leftovers');
       await removeLeftovers(docker, sweep);
       task.done(`${countOf(sweep)} removed`);
     }
-    const kept = options.deleteData ? [] : (await findLeftovers(docker, options.stack)).volumes;
-    display.json({ kind: 'result', ok: true, stack: options.stack, summary, kept });
-    display.text(
-      endLines({
-        files,
-        deployed: deployment !== undefined || countOf(sweep) > 0,
-        kept,
-        deleteData: options.deleteData,
-      }),
-    );
-    if (options.deleteData || !known) await rm(files.folder, { recursive: true, force: true });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new CommandError('Interrupted. What is left is still known.', {
-      exitCode: EXIT.interrupted,
-      advice: [`Remove the rest: ${commandFor(options.stack, 'down')}`],
-      cause: error,
+    const kept = (await findLeftovers(docker, stack)).volumes;
+    const deployed = deployment !== undefined || countOf(sweep) > 0;
+    display.json({ kind: 'result', ok: true, stack, summary, kept });
+    display.text(endLines({ files, deployed, kept, deleteData }));
+    if (deleteData || !known) await rm(files.folder, { recursive: true, force: true });
+  });
+}
+
+/** Has the engine of deployment remove what it made; once more without the containers when those are in the way. */
+async function destroy(
+  deployment: Deployment,
+  config: StackConfig,
+  docker: Docker,
+  deleteData: boolean,
+  { display, signal }: ChangeContext,
+): Promise<Summary> {
+  if (deployment.kind === 'pulumi') await config.ensureSalt();
+  await config.save();
+  const task = display.task('Removal');
+  const attempt = () => deployment.destroy({ onEvent: showEvents(display), signal, deleteData });
+  try {
+    const summary = await attempt().catch(async (error: unknown) => {
+      const { containers } = await findLeftovers(docker, config.files.stack);
+      if (signal.aborted || containers.length === 0) throw error;
+      await removeLeftovers(docker, { containers, networks: [], volumes: [] });
+      return attempt();
     });
-  } finally {
-    interruption.stop();
-    display.close();
-    await unlock();
+    task.done(summaryText(summary));
+    return summary;
+  } catch (error) {
+    task.failed();
+    throw error;
   }
 }
 
