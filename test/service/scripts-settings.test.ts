@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { openCrypter } from '../../local/crypter.ts';
 import { StackConfig } from '../../scripts/config/stack-config.ts';
+import { dropStaleLocks } from '../../scripts/engine/pulumi-locks.ts';
 import { lockStack } from '../../scripts/stack/lock.ts';
 import { stackFiles } from '../../scripts/stack/stack-files.ts';
 import { lakehouse, repository } from '../helpers/lakehouse-command.ts';
@@ -143,7 +144,8 @@ describe('two commands that change a stack', () => {
   });
 
   it('do not wait for one that was killed', async () => {
-    const script = `import { lockStack } from '${repository}scripts/stack/lock.ts';
+    const script = `import { dropStaleLocks } from '../../scripts/engine/pulumi-locks.ts';
+import { lockStack } from '${repository}scripts/stack/lock.ts';
       await lockStack(${JSON.stringify(files)}, 'npm run up');
       process.kill(process.pid, 'SIGKILL');`;
     const killed = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
@@ -152,5 +154,26 @@ describe('two commands that change a stack', () => {
     assert.equal(pid, killed.pid);
     const unlock = await lockStack(files, 'npm run up');
     await unlock();
+  });
+});
+
+describe('locks of a Pulumi CLI', () => {
+  it('are removed when their process on this machine is gone, and left alone otherwise', async () => {
+    const backend = await mkdtemp(join(tmpdir(), 'lakehouse-backend-'));
+    const locks = join(backend, '.pulumi/locks/organization/p/dev');
+    await mkdir(locks, { recursive: true });
+    const gone = spawn(process.execPath, ['-e', '']);
+    await new Promise((resolve) => gone.on('close', resolve));
+    const holders = {
+      gone: { pid: gone.pid, hostname: hostname() },
+      alive: { pid: process.pid, hostname: hostname() },
+      elsewhere: { pid: gone.pid, hostname: 'another-machine' },
+    };
+    for (const [name, holder] of Object.entries(holders))
+      await writeFile(join(locks, `${name}.json`), JSON.stringify(holder));
+    await dropStaleLocks(backend);
+    assert.deepEqual((await readdir(locks)).sort(), ['alive.json', 'elsewhere.json']);
+    await dropStaleLocks(join(backend, 'nowhere'));
+    await rm(backend, { recursive: true });
   });
 });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { outputText } from '../../scripts/commands/output.ts';
 import { rowLines } from '../../scripts/commands/query.ts';
+import { resultLines } from '../../scripts/commands/up-result.ts';
 import { clientSettings, compactJson } from '../../scripts/mcp/client-settings.ts';
 import { answerOf } from '../../scripts/mcp/sql-answer.ts';
 
@@ -126,5 +128,24 @@ describe('outputs', () => {
 
   it('say which name was probably meant', () => {
     assert.throws(() => show({ name: 'mcpUlr' }), /Did you mean "mcpUrl"\?/);
+  });
+});
+
+describe('the end of up', () => {
+  const end = (remote: string | undefined = undefined) =>
+    resultLines({ stack: 'dev', url: 'http://127.0.0.1:8470/mcp', durationMs: 46_000, remote })
+      .map(stripVTControlCharacters)
+      .join('\n');
+
+  it('is the URL and how to read the key', () => {
+    assert.match(
+      end(),
+      /Ready in 46 s\.\n\n {2}MCP URL {3}http:\/\/127\.0\.0\.1:8470\/mcp\n {2}Key {7}npm run -s output -- mcpKeys --show-secrets\n$/,
+    );
+  });
+
+  it('says how to reach the URL when the engine is on another machine', () => {
+    assert.match(end('ssh://me@far:22'), /ssh -N -L 8470:127\.0\.0\.1:8470 me@far/);
+    assert.doesNotMatch(end(), /ssh -N/);
   });
 });
