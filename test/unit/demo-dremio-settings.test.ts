@@ -22,7 +22,7 @@ test('the image runs as its own user, without a shell around the service', () =>
     dockerfile,
     /^ENTRYPOINT \["node", .*"\/app\/images\/demo-dremio\/src\/main\.ts"\]$/m,
   );
-  assert.match(dockerfile, /^ENV NODE_ENV=production HOST=0\.0\.0\.0$/m);
+  assert.match(dockerfile, /^ENV NODE_ENV=production HOST=0\.0\.0\.0( |$)/m);
 });
 
 test('the build context is an allow-list without tests and documents', () => {
