@@ -144,8 +144,7 @@ describe('two commands that change a stack', () => {
   });
 
   it('do not wait for one that was killed', async () => {
-    const script = `import { dropStaleLocks } from '../../scripts/engine/pulumi-locks.ts';
-import { lockStack } from '${repository}scripts/stack/lock.ts';
+    const script = `import { lockStack } from '${repository}scripts/stack/lock.ts';
       await lockStack(${JSON.stringify(files)}, 'npm run up');
       process.kill(process.pid, 'SIGKILL');`;
     const killed = spawn(process.execPath, ['--input-type=module-typescript', '-e', script]);
