@@ -322,5 +322,14 @@ describe('the dev stack, deployed for real', () => {
     assert.deepEqual(await docker.listContainers({ all: true, filters }), []);
     assert.deepEqual(await docker.listNetworks({ filters }), []);
     assert.deepEqual((await docker.listVolumes({ filters })).Volumes ?? [], []);
+
+    const { stdout } = await stack.up(
+      '--set',
+      'demo=true',
+      '--set',
+      `mcpPort=${stack.port}`,
+      '--json',
+    );
+    assert.match(stdout, /3833/, 'the new stack has answered a query');
   });
 });
