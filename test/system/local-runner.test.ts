@@ -15,17 +15,11 @@ import {
   type RunnerOptions,
   up,
 } from '../../local/index.ts';
+import { baseImageOnEngine } from '../helpers/base-image.ts';
 
 const docker = new Docker();
 /** Any image with Node in it. */
-const baseImage = process.env.LAKEHOUSE_TEST_BASE_IMAGE ?? 'lakehouse-base:dev';
-const hasBase = await docker
-  .getImage(baseImage)
-  .inspect()
-  .then(
-    () => true,
-    () => false,
-  );
+const baseImage = await baseImageOnEngine(docker);
 
 const fixture = fileURLToPath(new URL('../fixtures/local/containers', import.meta.url));
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -35,7 +29,7 @@ const none = { create: 0, same: 0, update: 0, replace: 0, delete: 0 };
 const lastPart = (urn: string) => urn.split('::').at(-1) ?? '';
 
 describe('the runner on the real engine', {
-  skip: hasBase ? false : `there is no image ${baseImage}; name one in LAKEHOUSE_TEST_BASE_IMAGE`,
+  skip: baseImage ? false : 'SKIPPED: there is no base image on the engine; run "npm run up" once',
 }, () => {
   const stack = `runner-${randomBytes(3).toString('hex')}`;
   const name = (part: string) => `${stack}-${part}`;
