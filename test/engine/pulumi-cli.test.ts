@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { ContainerInspectInfo } from 'dockerode';
 import { lakehouse, lakehouseOk, repository } from '../helpers/lakehouse-command.ts';
-import { docker, freePort } from '../helpers/stack.ts';
+import { docker, freePort, removeImages } from '../helpers/stack.ts';
 
 const run = promisify(execFile);
 const cli = spawnSync('pulumi', ['version'], { encoding: 'utf8' });
@@ -91,8 +91,10 @@ describe('the Pulumi CLI and the runner', { skip: missing }, () => {
     }
   });
   after(async () => {
-    for (const { name } of Object.values(stacks))
+    for (const { name } of Object.values(stacks)) {
       await lakehouse(['down', '--stack', name, '--delete-data', '--yes']);
+      await removeImages(name);
+    }
   });
 
   for (const component of components)

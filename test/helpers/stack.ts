@@ -30,6 +30,15 @@ export interface TestStack {
   remove(): Promise<void>;
 }
 
+/** Removes the images of a stack, which `down` leaves as the engine's cache. */
+export async function removeImages(stack: string): Promise<void> {
+  const images = await docker.listImages();
+  const own = images
+    .flatMap(({ RepoTags }) => RepoTags ?? [])
+    .filter((tag) => tag.startsWith('lakehouse-mcp/') && tag.endsWith(`:${stack}`));
+  for (const tag of own) await docker.getImage(tag).remove({ force: true });
+}
+
 /** Deploys a stack with `--set key=value` for each entry; secrets go through standard input. */
 export async function deploy(
   settings: Record<string, string>,
@@ -41,6 +50,7 @@ export async function deploy(
   const up = (...args: string[]) => lakehouseOk(['up', ...stack, '--engine', 'local', ...args]);
   const remove = async () => {
     await lakehouseOk(['down', ...stack, '--delete-data', '--yes']);
+    await removeImages(name);
   };
   const set = Object.entries({ ...settings, mcpPort: String(port) }).flatMap(([key, value]) => [
     '--set',

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { lakehouse, lakehouseOk, repository } from '../helpers/lakehouse-command.ts';
-import { docker, eventually, freePort } from '../helpers/stack.ts';
+import { docker, eventually, freePort, removeImages } from '../helpers/stack.ts';
 
 const name = `test-cmd-${randomBytes(3).toString('hex')}`;
 const stack = ['--stack', name];
@@ -20,6 +20,7 @@ describe('a stack in the hands of the commands', () => {
   });
   after(async () => {
     await lakehouse(['down', ...stack, '--delete-data', '--yes']);
+    await removeImages(name);
   });
 
   it('survives Ctrl-C in the middle of up, while a second up is refused', async () => {
