@@ -37,7 +37,7 @@ export function dremioAddress(
     egress: [
       source.network === undefined
         ? platform.network('egress', { internal: false }, parent)
-        : platform.existingNetwork(source.network, parent),
+        : platform.existingNetwork(source.network),
     ],
   };
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunnerError } from './errors.ts';
+import type { State } from './state.ts';
 
 /** Which engine deploys a stack: this runner, or the Pulumi CLI. */
 export type StackEngine = 'local' | 'pulumi';
@@ -43,4 +44,14 @@ function describe(engine: string): string {
   if (engine === 'local') return 'the local runner';
   if (engine === 'pulumi') return 'the Pulumi CLI';
   return `an engine named "${engine}"`;
+}
+
+/** Ends work on a stack: its state is kept, or, where nothing is left of it, the folder is free for either engine. */
+export async function closeState(state: State, stateDir: string): Promise<void> {
+  if (state.isEmpty) {
+    state.forget();
+    await releaseStack(stateDir);
+  } else {
+    state.save();
+  }
 }

@@ -1,4 +1,4 @@
-import { assertOwner, releaseStack } from './claim.ts';
+import { assertOwner, closeState } from './claim.ts';
 import { deleteResources } from './delete.ts';
 import { acquireLock } from './lock.ts';
 import { Run } from './run.ts';
@@ -42,12 +42,7 @@ async function takeDown(options: DestroyOptions, state: State): Promise<Summary>
       run.emit({ kind: 'message', severity: 'info', message });
     }
   } finally {
-    if (state.isEmpty) {
-      state.forget();
-      await releaseStack(options.stateDir);
-    } else {
-      state.save();
-    }
+    await closeState(state, options.stateDir);
   }
   return run.summary();
 }

@@ -1,5 +1,5 @@
 import { applyPlan } from './apply.ts';
-import { claimStack, releaseStack } from './claim.ts';
+import { claimStack, closeState } from './claim.ts';
 import { loadConfig, type StackConfig } from './config.ts';
 import { deleteResources } from './delete.ts';
 import { RunnerError } from './errors.ts';
@@ -23,12 +23,7 @@ export async function up(options: RunnerOptions): Promise<UpResult> {
     try {
       return await bringUp(options, state, project, config);
     } finally {
-      if (state.isEmpty) {
-        state.forget();
-        await releaseStack(options.stateDir);
-      } else {
-        state.save();
-      }
+      await closeState(state, options.stateDir);
     }
   } finally {
     await lock.release();

@@ -24,11 +24,11 @@ export class PlainContainers implements Platform {
       { name: this.#name(name), driver: 'bridge', internal, labels: this.#labels(name) },
       { parent },
     );
-    return { resource, name: resource.name };
+    return { name: resource.name };
   }
 
-  existingNetwork(name: string, parent: pulumi.Resource) {
-    return { resource: parent, name };
+  existingNetwork(name: string) {
+    return { name };
   }
 
   memoryVolume(name: string, spec: MemoryVolumeSpec, parent: pulumi.Resource): Volume {
@@ -48,7 +48,7 @@ export class PlainContainers implements Platform {
       },
       { parent },
     );
-    return { resource, name: resource.name };
+    return { name: resource.name };
   }
 
   service(spec: ServiceSpec, parent: pulumi.Resource) {

@@ -9,12 +9,12 @@ export interface Handle {
   readonly resource: pulumi.Resource;
 }
 
-export interface Network extends Handle {
+export interface Network {
   /** Name on the engine. */
   readonly name: pulumi.Input<string>;
 }
 
-export interface Volume extends Handle {
+export interface Volume {
   /** Name on the engine. */
   readonly name: pulumi.Input<string>;
 }
@@ -76,7 +76,7 @@ export interface Platform {
   /** A network of this stack; an internal one has no way out. */
   network(name: string, options: { internal: boolean }, parent: pulumi.Resource): Network;
   /** A network that someone else made. */
-  existingNetwork(name: string, parent: pulumi.Resource): Network;
+  existingNetwork(name: string): Network;
   memoryVolume(name: string, spec: MemoryVolumeSpec, parent: pulumi.Resource): Volume;
   service(spec: ServiceSpec, parent: pulumi.Resource): Handle;
 }

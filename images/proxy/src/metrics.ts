@@ -1,18 +1,8 @@
 /** What can be seen of the proxy in Prometheus' format. Every label has a bounded set of values. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CallObserver } from './calls.ts';
+import { FORWARDED } from './upstream/methods.ts';
 
-/** Methods that get a label of their own. */
-const METHODS: ReadonlySet<string> = new Set([
-  'tools/list',
-  'tools/call',
-  'prompts/list',
-  'prompts/get',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'completion/complete',
-]);
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** Values that are looked up at each scrape. */
@@ -91,7 +81,8 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
     labelNames: ['status'],
     registers,
   });
-  const label = (method: string) => (METHODS.has(method) ? method : 'other');
+  // A label for each method that is served: what clients make up must not grow the series.
+  const label = (method: string) => (FORWARDED.has(method) ? method : 'other');
   return {
     ended: ({ method, tool, outcome, seconds }) => {
       calls.inc({ method: label(method), tool, outcome });

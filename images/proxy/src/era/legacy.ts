@@ -14,6 +14,7 @@ import {
   type Payload,
   resultBytes,
 } from '../jsonrpc/message.ts';
+import { FORWARDED } from '../upstream/methods.ts';
 import type { Answer, Upstream } from '../upstream/upstream.ts';
 import type { Era, HttpExchange } from './era.ts';
 import { answerInitialize, clientCapabilities } from './initialize.ts';
@@ -32,21 +33,6 @@ export interface LegacyEraOptions {
   readonly handshakePatienceMs: number;
   now(): number;
 }
-
-/**
- * What goes to the server. It is shared by all clients, so what would change it for others, or tell one
- * client of another, is not offered: log levels, subscriptions, tasks.
- */
-const FORWARDED: ReadonlySet<string> = new Set([
-  'tools/list',
-  'tools/call',
-  'prompts/list',
-  'prompts/get',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'completion/complete',
-]);
 
 const SESSION_HEADER = 'mcp-session-id';
 /** What the SDKs' own servers answer. */
