@@ -27,7 +27,7 @@ import {
   toolCall,
   until,
 } from '../fixtures/proxy/harness.ts';
-import { ManualClock } from '../helpers/manual-clock.ts';
+import { SteppedClock } from '../helpers/stepped-clock.ts';
 
 /** True for a running process; one that only waits to be collected is gone. */
 const isAlive = (pid: number) => {
@@ -375,8 +375,8 @@ describe('supervision', { concurrency: true }, () => {
     t.after(() => rm(folder, { recursive: true }));
     const script = join(folder, 'child');
     await writeFile(script, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
-    const clock = new ManualClock();
-    const { upstream, starts } = upstreamFor(t, { command: script, clock });
+    const clock = new SteppedClock();
+    const { upstream, starts } = upstreamFor(t, { command: script, clock: clock.participant() });
     const times: number[] = [];
     const begin = clock.now();
     for (const pause of [1_000, 1_000, 2_000, 4_000]) {
@@ -406,8 +406,8 @@ describe('supervision', { concurrency: true }, () => {
   });
 
   it('does not wait for ever for a child that never answers initialize', async (t) => {
-    const clock = new ManualClock();
-    const { upstream } = upstreamFor(t, { args: ['--silent'], clock });
+    const clock = new SteppedClock();
+    const { upstream } = upstreamFor(t, { args: ['--silent'], clock: clock.participant() });
     await until(() => clock.sleeping > 0);
     assert.equal(upstream.health()[0]?.code, 'child_starting');
     await clock.advance(30_000);
