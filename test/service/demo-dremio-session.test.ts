@@ -143,6 +143,24 @@ describe('a demo Dremio with a user', () => {
     assert.deepEqual(await status(), [200, '"OK"']);
   });
 
+  it('tells its own time in the Date header of every answer', async () => {
+    const told = async (path: string, order: object = {}) => {
+      demo.faults.next(`GET ${path}`, order);
+      return (await client.get(path, NONE)).headers.get('date');
+    };
+    const own = new Date(now).toUTCString();
+    assert.deepEqual(
+      [
+        await told('/apiv2/server_status'),
+        await told('/nowhere'),
+        await told('/', { html: '<p>' }),
+      ],
+      [own, own, own],
+    );
+    const headers = { date: 'Tue, 01 Jan 2030 00:00:01 GMT' };
+    assert.equal(await told('/', { status: 503, headers }), headers.date);
+  });
+
   it('serves a page at the root', async () => {
     const { status, headers, text } = await client.get('/', NONE);
     assert.equal(status, 200);

@@ -63,11 +63,18 @@ function filtered(
   }
 }
 
-function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  now: number,
+): void {
   if (response.destroyed) return;
   const bytes = Buffer.from(answer.body, 'utf8');
   response.writeHead(answer.status, {
     'cache-control': 'no-cache, no-store',
+    // Node would tell the machine's time, and clients take this clock for the one that tokens end by.
+    date: new Date(now).toUTCString(),
     ...answer.headers,
     ...(answer.status === 204 ? {} : { 'content-length': bytes.length }),
     // What is left of an unread body would be taken for the next request.
@@ -126,7 +133,8 @@ export function createDispatcher(parts: DispatcherParts) {
       return;
     }
     const ordered = fault && answerOf(fault);
-    send(request, response, ordered ?? (await realAnswer(request, url, match, check)));
+    const answer = ordered ?? (await realAnswer(request, url, match, check));
+    send(request, response, answer, now());
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -160,7 +168,8 @@ export function createDispatcher(parts: DispatcherParts) {
       // A client that went away while its body was read is no fault of ours.
       if (!request.complete && request.destroyed) return;
       onError(error);
-      if (!response.headersSent) send(request, response, failure(500, 'Something went wrong.'));
+      if (!response.headersSent)
+        send(request, response, failure(500, 'Something went wrong.'), now());
       else response.destroy();
     });
   };
