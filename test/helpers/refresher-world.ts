@@ -3,28 +3,39 @@
  * year passes in a blink. The order of steps is the core's own; only the effects are imitated.
  */
 import type { LoginResult, ProbeOutcome } from '../../images/refresher/src/answer.ts';
+import { onLook } from '../../images/refresher/src/look.ts';
 import { type LoginReason, nextStep } from '../../images/refresher/src/next-step.ts';
-import type { Policy } from '../../images/refresher/src/schedule.ts';
+import { onHint, onProbe } from '../../images/refresher/src/probe.ts';
 import {
-  initialState,
-  newest,
-  onHint,
   onLogin,
   onLoginFailure,
-  onLook,
-  onProbe,
-  onTime,
+  onLogout,
+  onTurn,
+  onTurnEnded,
+  onTurnOfAnother,
   onWriteFailure,
   onWritten,
-  type State,
-} from '../../images/refresher/src/state.ts';
+} from '../../images/refresher/src/renewal.ts';
+import type { Policy } from '../../images/refresher/src/schedule.ts';
+import { initialState, newest, onTime, type State } from '../../images/refresher/src/state.ts';
 
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
-export const POLICY: Policy = { checkIntervalMs: 5 * MINUTE, refreshMarginMs: 6 * HOUR };
+export const POLICY: Policy = {
+  checkIntervalMs: 5 * MINUTE,
+  refreshMarginMs: 6 * HOUR,
+  logoutAfterMs: 0,
+};
 export const START = Date.parse('2026-03-01T00:00:00Z');
+
+/** A folder with a token file, which several worlds may share. */
+export interface Folder {
+  file?: { token: string; expiresAt: number; modifiedAt: number } | undefined;
+  /** Who has the turn to log in. */
+  lock?: World | undefined;
+}
 
 export interface WorldOptions {
   /** Life of the tokens that logins give, ms. */
@@ -34,9 +45,14 @@ export interface WorldOptions {
   login?: (now: number) => LoginResult | undefined;
   /** What a probe at this time says; by default whether the token still lives. */
   probe?: (now: number, token: string) => ProbeOutcome | undefined;
+  /** Whether a logout at this time succeeds. */
+  logout?: (now: number) => boolean;
   /** Whether the disk takes a file at this time. */
   disk?: (now: number) => boolean;
   random?: () => number;
+  folder?: Folder;
+  /** Tells the tokens of several worlds apart. */
+  name?: string;
 }
 
 export interface LoginRecord {
@@ -48,6 +64,7 @@ export interface LoginRecord {
 export class World {
   readonly logins: LoginRecord[] = [];
   readonly probes: number[] = [];
+  readonly logouts: { at: number; token: string }[] = [];
   /** Spans in which the file held no living token, by the wall clock; the start up to the first token excluded. */
   readonly gaps: { from: number; to: number }[] = [];
   /** Least life that the file's token had at any moment after the first, ms. */
@@ -56,12 +73,23 @@ export class World {
   now = START;
   state: State = initialState;
   credentials = 'first';
-  file: { token: string; expiresAt: number; modifiedAt: number } | undefined;
+  readonly name: string;
+  readonly folder: Folder;
   readonly #options: WorldOptions;
   #issued = 0;
 
   constructor(options: WorldOptions) {
     this.#options = options;
+    this.folder = options.folder ?? {};
+    this.name = options.name ?? '';
+  }
+
+  get file(): Folder['file'] {
+    return this.folder.file;
+  }
+
+  set file(file: Folder['file']) {
+    this.folder.file = file;
   }
 
   get policy(): Policy {
@@ -79,14 +107,17 @@ export class World {
 
   /** Works until `end`, epoch ms. */
   runUntil(end: number): void {
-    while (this.now < end) {
-      this.state = onTime(this.state, this.now);
-      const step = nextStep(this.state, this.now, this.policy);
-      if (step.do === 'wait') {
-        this.longestWait = Math.max(this.longestWait, step.until - this.now);
-        this.#pass(Math.min(step.until, end));
-      } else this.#do(step);
-    }
+    while (this.now < end) this.step(end);
+  }
+
+  /** Does the next thing, or lets the time pass up to it, at most to `end`. */
+  step(end: number): void {
+    this.state = onTime(this.state, this.now);
+    const step = nextStep(this.state, this.now, this.policy);
+    if (step.do === 'wait') {
+      this.longestWait = Math.max(this.longestWait, step.until - this.now);
+      this.#pass(Math.min(step.until, end));
+    } else this.#do(step);
   }
 
   run(ms: number): void {
@@ -117,10 +148,27 @@ export class World {
           : onLoginFailure(this.state, result.failure, now, random());
         return;
       }
+      case 'take_turn': {
+        this.folder.lock ??= this;
+        this.state =
+          this.folder.lock === this ? onTurn(this.state) : onTurnOfAnother(this.state, now);
+        return;
+      }
+      case 'end_turn': {
+        this.folder.lock = undefined;
+        this.state = onTurnEnded(this.state);
+        return;
+      }
+      case 'logout': {
+        this.logouts.push({ at: now, token: step.token.token });
+        const ok = this.#options.logout?.(now) ?? true;
+        this.state = onLogout(this.state, step.token, ok, now);
+        return;
+      }
       case 'write': {
         if (this.#options.disk?.(now) ?? true) {
           this.file = { ...step.token, modifiedAt: now };
-          this.state = onWritten(this.state);
+          this.state = onWritten(this.state, now, policy);
         } else this.state = onWriteFailure(this.state, 'disk full', now, policy, random());
         return;
       }
@@ -140,7 +188,7 @@ export class World {
     this.#issued++;
     return {
       ok: true,
-      token: `token-${this.#issued}`,
+      token: `token-${this.name}${this.#issued}`,
       expiresAt: this.now + lifeMs,
       lifeMs,
       skewMs: 0,
@@ -161,3 +209,12 @@ export const fails = (kind: 'dremio_unreachable' | 'credentials_refused'): Login
   ok: false,
   failure: { class: kind, message: `simulated ${kind}` },
 });
+
+/** Lets several worlds go on until `end`, always the one whose time is furthest behind. */
+export function runTogether(worlds: readonly World[], end: number): void {
+  for (;;) {
+    const [behind] = [...worlds].sort((a, b) => a.now - b.now);
+    if (!behind || behind.now >= end) return;
+    behind.step(end);
+  }
+}

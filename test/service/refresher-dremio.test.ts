@@ -5,12 +5,18 @@ import { after, before, describe, it } from 'node:test';
 import { generate } from 'selfsigned';
 import { DEMO_USER, type DemoDremio, start } from '../../images/demo-dremio/src/index.ts';
 import { systemClock } from '../../images/kit/src/clock.ts';
-import { connectDremio, type Limits } from '../../images/refresher/src/dremio.ts';
+import { connectDremio } from '../../images/refresher/src/dremio.ts';
+import type { Limits } from '../../images/refresher/src/http.ts';
 
 const CREDENTIALS = { username: DEMO_USER.userName, password: DEMO_USER.password };
 const never = new AbortController().signal;
-const connect = (url: string, options: { ca?: string; limits?: Partial<Limits> } = {}) =>
-  connectDremio({ url: new URL(url), clock: systemClock, ...options });
+const connect = (url: string, { ca, ...options }: { ca?: string; limits?: Partial<Limits> } = {}) =>
+  connectDremio({
+    url: new URL(url),
+    clock: systemClock,
+    ...(ca === undefined ? {} : { ca: async () => ca }),
+    ...options,
+  });
 const outcome = async (url: string, options = {}) => {
   const result = await connect(url, options).login(CREDENTIALS, never);
   return result.ok ? 'ok' : result.failure.class;
@@ -131,6 +137,76 @@ describe('the way to Dremio', () => {
   });
 });
 
+describe('a token that is logged out', () => {
+  it('works no more, and is known not to', async () => {
+    await using demo = await start();
+    const dremio = connect(demo.url);
+    const login = await dremio.login(CREDENTIALS, never);
+    assert.ok(login.ok);
+    assert.equal(await dremio.logout(login.token, never), undefined);
+    assert.equal(await dremio.probe(login.token, never), 'refused');
+    const [deleted] = demo.requests.entries('DELETE /apiv2/login');
+    assert.equal(deleted?.status, 204);
+    assert.equal(await dremio.logout(login.token, never), undefined, 'a second time is no trouble');
+  });
+
+  it('is not taken for logged out while Dremio still accepts it', async () => {
+    await using demo = await start();
+    const dremio = connect(demo.url);
+    const login = await dremio.login(CREDENTIALS, never);
+    assert.ok(login.ok);
+    demo.faults.next('DELETE /apiv2/login', { status: 204 });
+    assert.equal(
+      await dremio.logout(login.token, never),
+      'a probe after the logout says: accepted',
+    );
+    demo.faults.next('DELETE /apiv2/login', { connection: 'reset' });
+    assert.match(String(await dremio.logout(login.token, never)), /cannot be reached/);
+  });
+});
+
+describe('the first user', () => {
+  it('is created on a Dremio that has none, and can log in', async () => {
+    await using demo = await start({ users: [] });
+    const dremio = connect(demo.url);
+    assert.equal(await outcome(demo.url), 'no_first_user');
+    assert.equal(await dremio.createFirstUser(CREDENTIALS, never), undefined);
+    assert.equal(await outcome(demo.url), 'ok');
+  });
+
+  it('is refused in words when there is one already, or the password is too simple', async () => {
+    await using demo = await start();
+    const second = await connect(demo.url).createFirstUser(CREDENTIALS, never);
+    assert.equal(second?.class, 'no_first_user');
+    await using empty = await start({ users: [] });
+    const simple = { ...CREDENTIALS, password: 'short' };
+    const refused = await connect(empty.url).createFirstUser(simple, never);
+    assert.equal(refused?.class, 'no_first_user');
+    assert.match(refused?.message ?? '', /at least 8 characters, a letter and a digit/);
+  });
+
+  it('fails like a login when Dremio is in trouble', async () => {
+    await using demo = await start({ users: [] });
+    demo.faults.next('PUT /apiv2/bootstrap/firstuser', { status: 503 });
+    const failure = await connect(demo.url).createFirstUser(CREDENTIALS, never);
+    assert.equal(failure?.class, 'dremio_failing');
+  });
+});
+
+describe('the status of Dremio', () => {
+  it('tells a Dremio that serves from one in trouble and from something else', async () => {
+    await using demo = await start();
+    const status = async (url: string) => (await connect(url).status(never))?.class;
+    assert.equal(await status(demo.url), undefined);
+    demo.setMasterDown(true);
+    assert.equal(await status(demo.url), 'dremio_failing');
+    await answering(
+      (_, response) => response.end('{"status":"ok"}'),
+      async (url) => assert.equal(await status(url), 'wrong_product'),
+    );
+  });
+});
+
 describe('the way to Dremio over TLS', () => {
   let demo: DemoDremio;
   let ca: string;
@@ -157,6 +233,25 @@ describe('the way to Dremio over TLS', () => {
     assert.equal(await outcome(url()), 'tls_not_trusted');
     assert.equal(await outcome(url('127.0.0.1'), { ca }), 'tls_not_trusted');
     assert.deepEqual(demo.requests.entries(), []);
+  });
+
+  it('trusts another CA as soon as its file is replaced, and sends nothing while it cannot be read', async () => {
+    let file = async (): Promise<string> => {
+      throw new Error('it is gone');
+    };
+    const dremio = connectDremio({ url: new URL(url()), clock: systemClock, ca: () => file() });
+    const login = async () => {
+      const result = await dremio.login(CREDENTIALS, never);
+      return result.ok ? 'ok' : result.failure;
+    };
+    demo.requests.clear();
+    assert.deepEqual(await login(), {
+      class: 'tls_not_trusted',
+      message: 'the file that DREMIO_CA_FILE names cannot be read: it is gone; nothing was sent',
+    });
+    assert.deepEqual(demo.requests.entries(), []);
+    file = async () => ca;
+    assert.equal(await login(), 'ok');
   });
 
   it('knows https spoken to a plain server', async () => {

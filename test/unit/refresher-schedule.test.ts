@@ -30,7 +30,7 @@ describe('the schedule', () => {
   });
 
   it('follows a smaller check interval and a smaller margin', () => {
-    const policy = { checkIntervalMs: 60 * SECOND, refreshMarginMs: 2 * HOUR };
+    const policy = { checkIntervalMs: 60 * SECOND, refreshMarginMs: 2 * HOUR, logoutAfterMs: 0 };
     assert.equal(tickPeriod(30 * HOUR, policy), 60 * SECOND);
     assert.equal(refreshMargin(30 * HOUR, policy), 2 * HOUR);
   });

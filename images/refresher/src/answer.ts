@@ -45,44 +45,85 @@ const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /** Reads the answer to `POST /apiv2/login`. */
 export function readLogin(answer: Answer): LoginResult {
+  const failure = readTrouble(answer, 'login') ?? readRefusal(answer);
+  return failure ? { ok: false, failure } : readIssued(answer);
+}
+
+/** Reads the answer to `PUT /apiv2/bootstrap/firstuser`; `undefined` when the user was created. */
+export function readFirstUser(answer: Answer): Failure | undefined {
+  const trouble = readTrouble(answer, 'creation of the first user');
+  if (trouble || answer.status === 200) return trouble;
+  if (answer.status === 400)
+    return {
+      class: 'no_first_user',
+      message:
+        'Dremio did not take the first user (400): its password needs at least 8 characters, a letter and a digit among them, its name no " and no colon; or another user was created meanwhile',
+    };
+  return {
+    class: 'malformed_answer',
+    message: `Dremio answered the creation of the first user with ${answer.status}; expected 200`,
+  };
+}
+
+/** Reads the answer to `GET /apiv2/server_status`; `undefined` when Dremio serves. */
+export function readStatus(answer: Answer): Failure | undefined {
+  const trouble = readTrouble(answer, 'question for its status');
+  if (trouble || (answer.status === 200 && answer.body.trim() === '"OK"')) return trouble;
+  return {
+    class: 'wrong_product',
+    message: `the answer (${answer.status}) is not Dremio's; DREMIO_URL must be the address of Dremio itself`,
+  };
+}
+
+/** What is wrong with an answer to any call, whatever the call was for. */
+function readTrouble(answer: Answer, what: string): Failure | undefined {
   const { status } = answer;
-  const fail = (kind: Failure['class'], message: string, retryAfterMs?: number): LoginResult => ({
-    ok: false,
-    failure: { class: kind, message, retryAfterMs },
-  });
   if (status === 429)
-    return fail('dremio_throttling', 'Dremio asks for fewer requests (429)', retryAfter(answer));
+    return {
+      class: 'dremio_throttling',
+      message: 'Dremio asks for fewer requests (429)',
+      retryAfterMs: retryAfter(answer),
+    };
   // A gateway in front of Dremio may say 502 in HTML, so this comes before any look at the body.
   if (status === 408 || status >= 500)
-    return fail('dremio_failing', `Dremio answered the login with ${status}`, retryAfter(answer));
+    return {
+      class: 'dremio_failing',
+      message: `Dremio answered the ${what} with ${status}`,
+      retryAfterMs: retryAfter(answer),
+    };
+  const elsewhere = (found: string): Failure => ({
+    class: 'wrong_product',
+    message: `${found}; DREMIO_URL must be the address of Dremio itself`,
+  });
   if (status >= 300 && status < 400)
-    return fail(
-      'wrong_product',
-      `the answer is a redirect (${status})${target(answer)}, which a login does not follow; DREMIO_URL must be the address of Dremio itself`,
+    return elsewhere(
+      `the answer is a redirect (${status})${target(answer)}, which is not followed`,
     );
   if (isHtml(answer))
-    return fail(
-      'wrong_product',
-      `a web page came back (${status}, HTML) instead of Dremio's login answer; DREMIO_URL must be the address of Dremio itself`,
-    );
+    return elsewhere(`a web page came back (${status}, HTML) instead of an answer of Dremio`);
+  return status === 404 ? elsewhere('there is no Dremio at this address (404)') : undefined;
+}
+
+/** What a login's own status codes mean; `undefined` for a success. */
+function readRefusal({ status }: Answer): Failure | undefined {
   if (status === 401)
-    return fail(
-      'credentials_refused',
-      'Dremio refused the user name or the password (401); check DREMIO_USERNAME and the file that DREMIO_PASSWORD_FILE names',
-    );
+    return {
+      class: 'credentials_refused',
+      message:
+        'Dremio refused the user name or the password (401); check DREMIO_USERNAME and the file that DREMIO_PASSWORD_FILE names',
+    };
   if (status === 403)
-    return fail(
-      'no_first_user',
-      'Dremio has no user yet (403); create the first user in its web page',
-    );
-  if (status === 404)
-    return fail(
-      'wrong_product',
-      'there is no Dremio login at this address (404); DREMIO_URL must be the address of Dremio itself',
-    );
-  if (status !== 200)
-    return fail('malformed_answer', `Dremio answered the login with ${status}; expected 200`);
-  return readIssued(answer);
+    return {
+      class: 'no_first_user',
+      message:
+        'Dremio has no user yet (403); create the first user in its web page, or let CREATE_FIRST_USER=true do it',
+    };
+  return status === 200
+    ? undefined
+    : {
+        class: 'malformed_answer',
+        message: `Dremio answered the login with ${status}; expected 200`,
+      };
 }
 
 function readIssued({ body, headers, sentAt, receivedAt }: Answer): LoginResult {

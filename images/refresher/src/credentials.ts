@@ -1,5 +1,7 @@
 /** User name and password, read anew whenever they are needed, so that a changed file is taken up. */
 import { createHmac, randomBytes } from 'node:crypto';
+import { watch } from 'node:fs';
+import { dirname } from 'node:path';
 import { readSecretFile } from '../../kit/src/secret-file.ts';
 import type { Credentials } from './dremio.ts';
 
@@ -13,10 +15,25 @@ export function createFingerprint(key: Buffer = randomBytes(32)): Fingerprint {
 export interface CredentialSource {
   /** @throws SecretFileError when the password file cannot be used */
   read(): Promise<Credentials>;
+  /**
+   * Calls back when the password file may have changed, until `signal` aborts. Where the system cannot watch (no
+   * inotify instance left, a network mount), it never does; whoever needs the change must also look now and then.
+   */
+  watch(changed: () => void, signal: AbortSignal): void;
 }
 
 export function credentialFiles(username: string, passwordFile: string): CredentialSource {
-  return { read: async () => ({ username, password: await readSecretFile(passwordFile) }) };
+  return {
+    read: async () => ({ username, password: await readSecretFile(passwordFile) }),
+    watch(changed, signal) {
+      try {
+        // The folder, not the file: secrets are often replaced by renaming a file or a link over them.
+        watch(dirname(passwordFile), { signal, persistent: false }, changed).on('error', () => {});
+      } catch {
+        // The look at every tick remains.
+      }
+    },
+  };
 }
 
 /** One value that changes when user name or password do. */

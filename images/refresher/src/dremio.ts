@@ -1,14 +1,15 @@
-/** The two calls to Dremio that the refresher needs, over HTTP with bounded time and size. */
-import { Client } from 'undici';
-import type { Clock } from '../../kit/src/clock.ts';
+/** The calls to Dremio that the refresher needs. Each rejects only when its `signal` aborts. */
 import {
-  type Answer,
   type LoginResult,
   type ProbeOutcome,
+  readFirstUser,
   readLogin,
   readProbe,
+  readStatus,
 } from './answer.ts';
+import type { Failure } from './failure.ts';
 import { readFault } from './fault.ts';
+import { type Call, createHttp, type HttpOptions, LIMITS } from './http.ts';
 
 export interface Credentials {
   readonly username: string;
@@ -16,107 +17,94 @@ export interface Credentials {
 }
 
 export interface Dremio {
-  /** Logs in with `POST /apiv2/login`; every failure is a result. Rejects only when `signal` aborts. */
+  /** Logs in with `POST /apiv2/login`. */
   login(credentials: Credentials, signal: AbortSignal): Promise<LoginResult>;
-  /** Asks with `GET /apiv2/login` whether a token still works. Rejects only when `signal` aborts. */
+  /** Asks with `GET /apiv2/login` whether a token still works. */
   probe(token: string, signal: AbortSignal): Promise<ProbeOutcome>;
+  /** Ends a token with `DELETE /apiv2/login`. @returns why it still works; `undefined` once it does not */
+  logout(token: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Creates the first user with `PUT /apiv2/bootstrap/firstuser`. @returns what went wrong, if anything */
+  createFirstUser(credentials: Credentials, signal: AbortSignal): Promise<Failure | undefined>;
+  /** Asks with `GET /apiv2/server_status` whether Dremio serves at all. @returns what is wrong, if anything */
+  status(signal: AbortSignal): Promise<Failure | undefined>;
 }
 
-export interface DremioOptions {
-  /** Address of Dremio; a path in it is put before `/apiv2`. */
-  url: URL;
-  /** Certificates in PEM that are trusted instead of Node's own set. */
-  ca?: string | undefined;
-  clock: Clock;
-  limits?: Partial<Limits>;
-}
+const LOGIN = '/apiv2/login';
 
-/** Bounds on one call, in ms and bytes. */
-export interface Limits {
-  connectMs: number;
-  loginMs: number;
-  probeMs: number;
-  bodyBytes: number;
-}
-
-/** A login may take long on a busy Dremio; a login answer is about 1 KiB. */
-export const LIMITS: Limits = {
-  connectMs: 10_000,
-  loginMs: 30_000,
-  probeMs: 5_000,
-  bodyBytes: 64 * 1024,
-};
-
-interface Call {
-  method: 'GET' | 'POST';
-  headers: Record<string, string>;
-  body?: string;
-  timeoutMs: number;
-  signal: AbortSignal;
-}
-
-export function connectDremio(options: DremioOptions): Dremio {
-  const { url, clock } = options;
+export function connectDremio(options: HttpOptions): Dremio {
+  const { origin } = options.url;
   const limits = { ...LIMITS, ...options.limits };
-  const path = `${url.pathname.replace(/\/+$/, '')}/apiv2/login`;
+  const http = createHttp(options);
 
-  async function call({ timeoutMs, signal, ...request }: Call): Promise<Answer> {
-    // A connection for each call: calls are rare, and none meets a socket that died meanwhile.
-    const client = new Client(url.origin, {
-      pipelining: 0,
-      allowH2: false,
-      maxResponseSize: limits.bodyBytes,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      connect: { timeout: limits.connectMs, ...(options.ca ? { ca: options.ca } : {}) },
-    });
+  /** Makes a call; without an answer, what that means comes back instead. */
+  const ask = async (call: Call) => {
     try {
-      const sentAt = clock.now();
-      const response = await client.request({
-        ...request,
-        path,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      });
-      const body = await response.body.text();
-      const headers: Record<string, string | undefined> = {};
-      for (const [name, value] of Object.entries(response.headers))
-        headers[name] = Array.isArray(value) ? value[0] : value;
-      return { status: response.statusCode, headers, body, sentAt, receivedAt: clock.now() };
-    } finally {
-      client.destroy().catch(() => {});
+      return { answer: await http(call) };
+    } catch (error) {
+      call.signal.throwIfAborted();
+      return { failure: readFault(error, origin) };
     }
-  }
+  };
+  const probe = async (token: string, signal: AbortSignal): Promise<ProbeOutcome> => {
+    const { answer, failure } = await ask({
+      method: 'GET',
+      path: LOGIN,
+      headers: { authorization: `Bearer ${token}` },
+      timeoutMs: limits.probeMs,
+      signal,
+    });
+    if (answer) return readProbe(answer);
+    return failure.class === 'dremio_unreachable' ? 'unreachable' : 'unexpected';
+  };
 
   return {
+    probe,
     async login({ username, password }, signal) {
-      try {
-        const answer = await call({
-          method: 'POST',
-          headers: { 'content-type': 'application/json', accept: 'application/json' },
-          body: JSON.stringify({ userName: username, password }),
-          timeoutMs: limits.loginMs,
-          signal,
-        });
-        return readLogin(answer);
-      } catch (error) {
-        signal.throwIfAborted();
-        return { ok: false, failure: readFault(error, url.origin) };
-      }
+      const { answer, failure } = await ask({
+        method: 'POST',
+        path: LOGIN,
+        body: { userName: username, password },
+        timeoutMs: limits.loginMs,
+        signal,
+      });
+      return answer ? readLogin(answer) : { ok: false, failure };
     },
-    async probe(token, signal) {
-      try {
-        const answer = await call({
-          method: 'GET',
-          headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
-          timeoutMs: limits.probeMs,
-          signal,
-        });
-        return readProbe(answer);
-      } catch (error) {
-        signal.throwIfAborted();
-        const { class: kind } = readFault(error, url.origin);
-        return kind === 'dremio_unreachable' ? 'unreachable' : 'unexpected';
-      }
+    async logout(token, signal) {
+      // A coordinator forgets a token that is in its cache, and a probe puts it there (dremio/dremio-oss,
+      // `TokenManagerImpl.invalidateToken`).
+      if ((await probe(token, signal)) === 'refused') return undefined;
+      const { failure } = await ask({
+        method: 'DELETE',
+        path: LOGIN,
+        // With "Bearer" Dremio answers 204 and logs nothing out (`LogInLogOutResource.logout`).
+        headers: { authorization: `_dremio${token}` },
+        timeoutMs: limits.probeMs,
+        signal,
+      });
+      if (failure) return failure.message;
+      const outcome = await probe(token, signal);
+      return outcome === 'refused' ? undefined : `a probe after the logout says: ${outcome}`;
+    },
+    async createFirstUser({ username, password }, signal) {
+      const { answer, failure } = await ask({
+        method: 'PUT',
+        path: '/apiv2/bootstrap/firstuser',
+        // No token exists yet; Dremio's own page sends this one.
+        headers: { authorization: '_dremionull' },
+        body: { userName: username, password },
+        timeoutMs: limits.loginMs,
+        signal,
+      });
+      return answer ? readFirstUser(answer) : failure;
+    },
+    async status(signal) {
+      const { answer, failure } = await ask({
+        method: 'GET',
+        path: '/apiv2/server_status',
+        timeoutMs: limits.probeMs,
+        signal,
+      });
+      return answer ? readStatus(answer) : failure;
     },
   };
 }

@@ -32,8 +32,18 @@ const TIMEOUT_CODES = new Set([
 
 const OVERSIZE_CODES = new Set(['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'UND_ERR_HEADERS_OVERFLOW']);
 
+/** The file with the CA certificates cannot be read any more. */
+export class CaFileError extends Error {
+  constructor(cause: unknown) {
+    super('the file that DREMIO_CA_FILE names cannot be read', { cause });
+    this.name = 'CaFileError';
+  }
+}
+
 /** Reads an error that a request to `origin` ended with. */
 export function readFault(error: unknown, origin: string): Failure {
+  if (error instanceof CaFileError)
+    return { class: 'tls_not_trusted', message: `${errorText(error)}; nothing was sent` };
   const codes = codesOf(error);
   const some = (test: (code: string) => boolean) => codes.some(test);
   if (some((code) => CERTIFICATE_CODES.has(code)))

@@ -41,6 +41,28 @@ export function createMetrics(registry: Registry, state: () => State, now: () =>
     'Logins that failed for the same reason since another outcome.',
     () => state().loginTrouble?.count ?? 0,
   );
+  gauge(
+    'refresh_overdue_seconds',
+    'How long the renewal of the token in the file is past its time; 0 while it is not.',
+    () => Math.max(0, (now() - (state().inFile?.refreshAt ?? now())) / 1000),
+  );
+  gauge(
+    'clock_skew_seconds',
+    "How far Dremio's clock was ahead of this one's at the last login; negative: behind.",
+    () => state().skewMs / 1000,
+  );
+  new Gauge({
+    name: 'lakehouse_refresher_failing',
+    help: '1 while logins fail for this reason, or the token file cannot be written.',
+    labelNames: ['class'],
+    registers,
+    collect() {
+      const { loginTrouble, writeTrouble } = state();
+      for (const kind of FAILURE_CLASSES)
+        this.set({ class: kind }, loginTrouble?.last.class === kind ? 1 : 0);
+      this.set({ class: 'token_file_not_writable' }, writeTrouble ? 1 : 0);
+    },
+  });
   const logins = new Counter({
     name: 'lakehouse_refresher_logins_total',
     help: 'Logins by outcome: success or the class of the failure.',

@@ -5,26 +5,34 @@
 import type { Clock } from '../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../kit/src/logger.ts';
 import type { Reason } from '../../kit/src/operations.ts';
-import { RecentSecrets } from '../../kit/src/recent-secrets.ts';
+import type { LoginResult } from './answer.ts';
 import type { CredentialSource, Fingerprint } from './credentials.ts';
 import { digest } from './credentials.ts';
 import type { Credentials, Dremio } from './dremio.ts';
 import type { Failure } from './failure.ts';
+import { Journal } from './journal.ts';
+import type { Lock } from './lock.ts';
+import { onLook } from './look.ts';
 import type { Metrics } from './metrics.ts';
 import { type LoginReason, nextStep, type Step } from './next-step.ts';
-import type { Policy } from './schedule.ts';
+import { onHint, onProbe } from './probe.ts';
 import {
-  type Found,
-  type HeldToken,
-  initialState,
-  onHint,
   onLogin,
   onLoginFailure,
-  onLook,
-  onProbe,
-  onTime,
+  onLogout,
+  onTurn,
+  onTurnEnded,
+  onTurnOfAnother,
   onWriteFailure,
   onWritten,
+} from './renewal.ts';
+import type { Policy } from './schedule.ts';
+import {
+  type HeldToken,
+  initialState,
+  NEVER,
+  onTime,
+  type ReplacedToken,
   type State,
   tickOf,
 } from './state.ts';
@@ -32,13 +40,14 @@ import type { TokenStore } from './token-store.ts';
 
 /** What one pass of the loop may take at most: a login, a probe and a write, ms. */
 const LONGEST_PASS_MS = 45_000;
-/** How many tokens, and how many passwords, the log hides: the present ones and some that were replaced. */
-const SECRETS_HIDDEN = 4;
 
 export interface RefresherParts {
   policy: Policy;
+  /** Creates the first user of a Dremio that has none, with the credentials for the login. */
+  createFirstUser: boolean;
   dremio: Dremio;
   store: TokenStore;
+  lock: Lock;
   credentials: CredentialSource;
   fingerprint: Fingerprint;
   clock: Clock;
@@ -52,20 +61,19 @@ export interface RefresherParts {
 
 export class Refresher {
   readonly #parts: RefresherParts;
-  readonly #metrics: Metrics;
+  readonly #journal: Journal;
   readonly #stopping = new AbortController();
   #state: State = initialState;
   #sleeper = new AbortController();
   #passedAt: number;
-  readonly #tokens: RecentSecrets;
-  readonly #passwords: RecentSecrets;
+  /** A file may have changed since the last look began. */
+  #changed = false;
 
   constructor(parts: RefresherParts) {
     this.#parts = parts;
-    this.#metrics = parts.metrics(() => this.#state);
+    const metrics = parts.metrics(() => this.#state);
+    this.#journal = new Journal(parts.log, metrics, parts.fingerprint);
     this.#passedAt = parts.monotonic();
-    this.#tokens = new RecentSecrets(parts.log, SECRETS_HIDDEN);
-    this.#passwords = new RecentSecrets(parts.log, SECRETS_HIDDEN);
   }
 
   get state(): State {
@@ -74,16 +82,19 @@ export class Refresher {
 
   /** Works until `stop`; rejects only on a defect of the program. */
   async run(): Promise<void> {
-    const { clock, policy } = this.#parts;
+    const { clock, policy, credentials, lock } = this.#parts;
     const { signal } = this.#stopping;
+    credentials.watch(() => this.#lookSoon(), signal);
     while (!signal.aborted) {
       this.#passedAt = this.#parts.monotonic();
       const now = clock.now();
       this.#state = onTime(this.#state, now);
+      if (this.#changed) this.#state = { ...this.#state, lastLookAt: NEVER };
       const step = nextStep(this.#state, now, policy);
       if (step.do === 'wait') await this.#wait(step.until - now);
       else await this.#act(step).catch(stopped(signal));
     }
+    await lock.release();
   }
 
   /** Ends the loop; what is under way is cut off, except a write, which is short. */
@@ -107,6 +118,11 @@ export class Refresher {
     return [{ code: 'stuck', message }];
   }
 
+  #lookSoon(): void {
+    this.#changed = true;
+    this.#sleeper.abort();
+  }
+
   async #wait(ms: number): Promise<void> {
     this.#sleeper = new AbortController();
     if (this.#stopping.signal.aborted) return;
@@ -117,17 +133,24 @@ export class Refresher {
     switch (step.do) {
       case 'look':
         return this.#look();
+      case 'take_turn':
+        return this.#takeTurn();
       case 'login':
         return this.#login(step.reason);
       case 'write':
         return this.#write(step.token);
+      case 'end_turn':
+        return this.#endTurn();
       case 'probe':
         return this.#probe(step.token);
+      case 'logout':
+        return this.#logout(step.token);
     }
   }
 
   async #look(): Promise<void> {
-    const { store, fingerprint, clock, policy, random, log } = this.#parts;
+    this.#changed = false;
+    const { store, fingerprint, clock, policy, random } = this.#parts;
     const { file, modifiedAt } = await store.read();
     const credentials = await this.#credentials().then(
       (read) => digest(read, fingerprint),
@@ -137,26 +160,30 @@ export class Refresher {
     const sight = { file, modifiedAt, credentials };
     const { state, found } = onLook(this.#state, sight, clock.now(), policy, random());
     this.#state = state;
-    this.#reportLook(
-      found,
-      before,
-      file.state === 'valid' ? 'it holds another token' : file.reason,
-    );
-    if (found.credentialsChanged) log.audit('credentials_changed');
+    if (found.file === 'adopted' && state.inFile) this.#journal.adopted(state.inFile);
+    if (found.file === 'lost' && before)
+      this.#journal.lost(before, file.state === 'valid' ? 'it holds another token' : file.reason);
+    if (found.credentialsChanged) this.#journal.credentialsChanged();
   }
 
-  #reportLook({ file }: Found, before: HeldToken | undefined, reason: string): void {
-    const { log } = this.#parts;
-    const { inFile } = this.#state;
-    if (file === 'adopted' && inFile) {
-      this.#tokens.hide(inFile.token);
-      log.audit('token_adopted', this.#facts(inFile));
-    }
-    if (file === 'lost' && before) log.audit('token_file_lost', { reason, ...this.#facts(before) });
+  async #takeTurn(): Promise<void> {
+    const ours = await this.#parts.lock.take().catch((error: unknown) => {
+      // A folder without room for a lock may still be right for the login, and its write is tried again and again.
+      this.#journal.lockFailed(errorText(error));
+      return true;
+    });
+    this.#state = ours
+      ? onTurn(this.#state)
+      : onTurnOfAnother(this.#state, this.#parts.clock.now());
+  }
+
+  async #endTurn(): Promise<void> {
+    await this.#parts.lock.release();
+    this.#state = onTurnEnded(this.#state);
   }
 
   async #login(reason: LoginReason): Promise<void> {
-    const { dremio, fingerprint, clock, policy, random, log } = this.#parts;
+    const { fingerprint, clock, policy, random } = this.#parts;
     let credentials: Credentials;
     try {
       credentials = await this.#credentials();
@@ -164,81 +191,71 @@ export class Refresher {
       this.#loginFailed({ class: 'credentials_unreadable', message: errorText(error) });
       return;
     }
-    log.audit('login_attempt', { reason, username: credentials.username });
-    const result = await dremio.login(credentials, this.#stopping.signal);
+    this.#journal.loginAttempt(reason, credentials.username);
+    const result = await this.#ask(credentials);
     if (!result.ok) {
       this.#loginFailed(result.failure);
       return;
     }
     const used = digest(credentials, fingerprint);
     this.#state = onLogin(this.#state, result, used, clock.now(), policy, random());
-    this.#tokens.hide(result.token);
-    this.#metrics.login('success');
     const { pending } = this.#state;
-    if (pending)
-      log.audit('login_succeeded', {
-        ...this.#facts(pending),
-        life_seconds: Math.round(result.lifeMs / 1000),
-        clock_skew_seconds: Math.round(result.skewMs / 1000),
-      });
+    if (pending) this.#journal.loginSucceeded(pending, result);
+  }
+
+  /** Logs in; where there is no user yet and that is wanted, with a first user of these credentials. */
+  async #ask(credentials: Credentials): Promise<LoginResult> {
+    const { dremio, createFirstUser } = this.#parts;
+    const { signal } = this.#stopping;
+    const result = await dremio.login(credentials, signal);
+    if (!createFirstUser || result.ok || result.failure.class !== 'no_first_user') return result;
+    const failure = await dremio.createFirstUser(credentials, signal);
+    if (failure) return { ok: false, failure };
+    this.#journal.firstUserCreated(credentials.username);
+    return dremio.login(credentials, signal);
   }
 
   #loginFailed(failure: Failure): void {
-    const { clock, random, log } = this.#parts;
+    const { clock, random } = this.#parts;
     this.#state = onLoginFailure(this.#state, failure, clock.now(), random());
-    this.#metrics.login(failure.class);
-    const { loginTrouble } = this.#state;
-    if (loginTrouble)
-      log.audit('login_failed', {
-        class: failure.class,
-        message: failure.message,
-        times: loginTrouble.count,
-        next_try_at: new Date(loginTrouble.retryAt).toISOString(),
-      });
+    if (this.#state.loginTrouble) this.#journal.loginFailed(this.#state.loginTrouble);
   }
 
   async #write(token: HeldToken): Promise<void> {
-    const { store, clock, policy, random, log } = this.#parts;
+    const { store, clock, policy, random } = this.#parts;
     try {
       await store.write(token);
     } catch (error) {
       const reason = `the token file cannot be written (${errorText(error)})`;
       this.#state = onWriteFailure(this.#state, reason, clock.now(), policy, random());
-      this.#metrics.writeFailure();
-      log.audit('token_write_failed', {
-        message: reason,
-        times: this.#state.writeTrouble?.count,
-      });
+      if (this.#state.writeTrouble) this.#journal.writeFailed(this.#state.writeTrouble);
       return;
     }
-    this.#state = onWritten(this.#state);
-    log.audit('token_written', this.#facts(token));
+    this.#state = onWritten(this.#state, clock.now(), policy);
+    this.#journal.written(token);
   }
 
   async #probe({ token }: HeldToken): Promise<void> {
-    const { dremio, clock, log, fingerprint } = this.#parts;
+    const { dremio, clock } = this.#parts;
     const outcome = await dremio.probe(token, this.#stopping.signal);
     const before = this.#state;
     this.#state = onProbe(before, token, outcome, clock.now());
-    this.#metrics.probe(outcome);
-    if (outcome === 'refused' && before.refused !== token)
-      log.audit('token_refused', { fingerprint: fingerprint(token) });
-    if (outcome === before.lastProbe) log.debug('probe', { outcome });
-    else log.info('probe', { outcome });
+    if (outcome === 'refused' && before.refused !== token) this.#journal.refused(token);
+    this.#journal.probed(outcome, outcome !== before.lastProbe);
+  }
+
+  async #logout(replaced: ReplacedToken): Promise<void> {
+    const { dremio, clock } = this.#parts;
+    const problem = await dremio.logout(replaced.token, this.#stopping.signal);
+    this.#state = onLogout(this.#state, replaced, problem === undefined, clock.now());
+    if (problem === undefined) this.#journal.loggedOut(replaced.token);
+    else this.#journal.logoutFailed(replaced.token, problem);
   }
 
   async #credentials(): Promise<Credentials> {
     const credentials = await this.#parts.credentials.read();
-    this.#passwords.hide(credentials.password);
+    this.#journal.hidePassword(credentials.password);
     return credentials;
-  }
-
-  #facts({ token, expiresAt, refreshAt }: HeldToken) {
-    return {
-      expires_at: new Date(expiresAt).toISOString(),
-      refresh_at: new Date(refreshAt).toISOString(),
-      fingerprint: this.#parts.fingerprint(token),
-    };
   }
 }
 

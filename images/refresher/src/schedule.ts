@@ -15,10 +15,12 @@ const LIFE_SHARE = 0.2;
 const JITTER_SHARE = 0.05;
 const READY_WINDOW_MS = 15 * 60_000;
 
-/** What a user may set about the schedule; both in ms. */
+/** What a user may set about the schedule, in ms. */
 export interface Policy {
   readonly checkIntervalMs: number;
   readonly refreshMarginMs: number;
+  /** How long after its replacement a token is logged out; 0 = never. */
+  readonly logoutAfterMs: number;
 }
 
 /** How long before its end a token of this life is renewed. */

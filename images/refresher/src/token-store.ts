@@ -48,6 +48,17 @@ export function createTokenStore(path: string): TokenStore {
   const temporary = () => join(folder, `${prefix}${randomBytes(8).toString('hex')}.tmp`);
   const isTemporary = (name: string) => name.startsWith(prefix) && name.endsWith('.tmp');
 
+  async function replace(text: string): Promise<void> {
+    const aside = temporary();
+    try {
+      await writeDurably(aside, text);
+      await rename(aside, path);
+    } catch (error) {
+      await unlink(aside).catch(() => {});
+      throw error;
+    }
+  }
+
   return {
     async read() {
       const file = await readTokenFile(path);
@@ -59,21 +70,19 @@ export function createTokenStore(path: string): TokenStore {
     },
 
     async write(token) {
-      const aside = temporary();
-      try {
-        await writeDurably(aside, formatTokenFile(token));
-        await rename(aside, path);
-      } catch (error) {
-        await unlink(aside).catch(() => {});
+      const text = formatTokenFile(token);
+      await replace(text).catch((error: unknown) => {
+        // Another refresher on this folder that starts just now may have removed our temporary file as a leftover.
+        if (isMissing(error)) return replace(text);
         throw error;
-      }
+      });
       await syncFolder(folder);
     },
 
     async prepare() {
       try {
         const leftovers = (await readdir(folder)).filter(isTemporary);
-        for (const name of leftovers) await unlink(join(folder, name));
+        for (const name of leftovers) await unlink(join(folder, name)).catch(unlessMissing);
         const trial = temporary();
         await writeDurably(trial, '{}\n').finally(() => unlink(trial).catch(() => {}));
       } catch (error) {
@@ -87,6 +96,14 @@ export function createTokenStore(path: string): TokenStore {
         throw new TokenFolderError(`${path} is a folder; TOKEN_FILE must name a file`);
     },
   };
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
