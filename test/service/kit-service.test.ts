@@ -55,25 +55,53 @@ describe('a service', { concurrency: 2 }, () => {
     assert.deepEqual(events, ['starting', 'working', 'stopping']);
   });
 
-  it('ends with 0 on SIGTERM while it is still starting', async () => {
-    const { code, events } = await run({ ON_START: 'hang' }, ({ event }, kill) => {
-      if (event === 'starting') kill('SIGTERM');
+  for (const onStart of ['hang', 'hang-before'])
+    it(`ends with 0 on SIGTERM while it is still starting (${onStart})`, async () => {
+      const { code, events } = await run({ ON_START: onStart }, ({ event }, kill) => {
+        if (event === 'starting') kill('SIGTERM');
+      });
+      assert.equal(code, 0);
+      assert.deepEqual(events, ['starting', 'stopping', 'stopped']);
     });
-    assert.equal(code, 0);
-    assert.deepEqual(events, ['starting', 'stopping', 'stopped']);
+
+  const problemsOf = (lines: Line[]) =>
+    lines
+      .filter(({ event, level }) => event === 'setting_wrong' && level === 'error')
+      .map(({ problem }) => String(problem));
+
+  it('ends with 78 and a line for every wrong setting and file in one run, before it starts anything', async () => {
+    const { code, lines, events } = await run({
+      ON_START: 'dance',
+      LOG_LEVEL: 'loud',
+      FILES: 'no key,no door',
+    });
+    assert.equal(code, 78);
+    const [level, onStart, ...files] = problemsOf(lines);
+    assert.match(level ?? '', /^LOG_LEVEL is "loud"; expected one of debug/);
+    assert.match(onStart ?? '', /^ON_START is "dance"; expected one of work/);
+    assert.deepEqual(files, ['no key', 'no door']);
+    assert.deepEqual(events, ['starting', ...Array(4).fill('setting_wrong')]);
   });
 
-  it('ends with 78 and a line for every wrong setting, before it starts anything', async () => {
-    const { code, lines } = await run({ ON_START: 'dance', LOG_LEVEL: 'loud' });
-    assert.equal(code, 78);
+  it('ends with 69 and a line for every problem when only files are wrong, whatever the level', async () => {
+    const { code, lines, events } = await run({ LOG_LEVEL: 'error', FILES: 'no key,no door' });
+    assert.equal(code, 69);
+    assert.deepEqual(problemsOf(lines), ['no key', 'no door']);
+    assert.ok(!events.includes('working'));
+  });
+
+  it('begins and ends its audit with lines of their own, which no level leaves out', async () => {
+    const { lines } = await run({ LOG_LEVEL: 'error' }, ({ event }, kill) => {
+      if (event === 'starting') kill('SIGTERM');
+    });
     assert.deepEqual(
-      lines.map(({ event, level }) => [event, level]),
+      lines.map(({ event, audit, seq }) => [event, audit, seq]),
       [
-        ['setting_wrong', 'error'],
-        ['setting_wrong', 'error'],
+        ['starting', true, 1],
+        ['stopped', true, 2],
       ],
     );
-    assert.match(String(lines[0]?.problem), /^LOG_LEVEL is "loud"; expected one of debug/);
+    assert.equal(lines[0]?.run, lines[1]?.run);
   });
 
   it('ends with 69 and the reason when it cannot start', async () => {
@@ -104,9 +132,9 @@ describe('a service', { concurrency: 2 }, () => {
     assert.equal(events.at(-1), 'stop_failed');
   });
 
-  it('writes only what its level asks for', async () => {
+  it('writes only what its level asks for, and its audit', async () => {
     const { code, events } = await run({ LOG_LEVEL: 'error', ON_START: 'fail' });
     assert.equal(code, 69);
-    assert.deepEqual(events, ['start_failed']);
+    assert.deepEqual(events, ['starting', 'start_failed']);
   });
 });

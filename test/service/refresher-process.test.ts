@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { DEMO_USER, type DemoDremio, start } from '../../images/demo-dremio/src/index.ts';
 import { readTokenFile } from '../../images/kit/src/token-file.ts';
@@ -78,8 +79,9 @@ describe('the refresher process', () => {
     const audit = process.lines.filter((line) => line.audit);
     assert.deepEqual(
       audit.map(({ seq, event }) => `${seq} ${event}`),
-      ['1 login_attempt', '2 login_succeeded', '3 token_written'],
+      ['1 starting', '2 login_attempt', '3 login_succeeded', '4 token_written', '5 stopped'],
     );
+    assert.equal(new Set(audit.map(({ run: id }) => id)).size, 1);
   });
 
   it('R12: ends with 0 in less than 2 s on SIGTERM, also in the middle of a login', async () => {
@@ -125,43 +127,65 @@ describe('the refresher process', () => {
     assert.ok(!second.lines.some(({ event }) => event === 'login_attempt'));
   });
 
-  it('stops with 78 and every problem when settings are wrong, without quoting a secret put in their place', async () => {
-    const { exited, lines } = run({
+  /** The problems that a start ended with; nothing else may be logged but that it began. */
+  const refusal = async (environment: Record<string, string>) => {
+    const begin = performance.now();
+    const { exited, lines } = run(environment);
+    const code = await exited;
+    assert.ok(performance.now() - begin < 5000);
+    assert.ok(!running?.output.includes('    at '), 'no stack trace');
+    const [first, ...wrong] = lines;
+    assert.equal(first?.event, 'starting');
+    assert.ok(wrong.every(({ event, level }) => event === 'setting_wrong' && level === 'error'));
+    return { code, problems: wrong.map(({ problem }) => String(problem)) };
+  };
+
+  it('stops with 78 and every problem of settings and files in one run, without quoting a secret', async () => {
+    const { code, problems } = await refusal({
       DREMIO_URL: 'https://admin:hunter2-hunter2@dremio.test',
-      DREMIO_PASSWORD_FILE: 'hunter2-hunter2',
-      DREMIO_USERNAME: '',
+      DREMIO_USERNAME: 'ann\n',
+      DREMIO_PASSWORD_FILE: '',
+      DREMIO_PASSWORD: 'hunter2-hunter2',
+      DREMIO_CA: 'hunter2-hunter2',
+      DREMIO_CA_FILE: join(place.folder, 'nowhere.pem'),
+      TOKEN_FILE: join(place.folder, 'nowhere', 'token.json'),
       CHECK_INTERVAL: 'often',
     });
-    assert.equal(await exited, 78);
-    const problems = lines.map(({ problem }) => String(problem)).join('\n');
-    for (const name of ['DREMIO_URL', 'DREMIO_PASSWORD_FILE', 'DREMIO_USERNAME', 'CHECK_INTERVAL'])
-      assert.match(problems, new RegExp(`^${name} `, 'm'));
+    assert.equal(code, 78);
+    assert.deepEqual(
+      problems.map((line) => line.slice(0, line.indexOf(' '))),
+      [
+        'DREMIO_URL',
+        'DREMIO_USERNAME',
+        'DREMIO_PASSWORD',
+        'DREMIO_CA',
+        'CHECK_INTERVAL',
+        'DREMIO_CA_FILE',
+        'TOKEN_FILE',
+      ],
+    );
+    assert.match(problems[2] ?? '', /unset it, and set DREMIO_PASSWORD_FILE to the absolute path/);
+    assert.match(problems[3] ?? '', /unset it, and set DREMIO_CA_FILE to the absolute path/);
     assert.ok(!running?.output.includes('hunter2'));
   });
 
-  it('stops within 5 s with every problem when its files cannot be used', async () => {
-    const begin = performance.now();
-    const { exited, lines } = run({
+  it('stops with 69 and every problem within 5 s when only its files cannot be used', async () => {
+    const { code, problems } = await refusal({
       DREMIO_PASSWORD_FILE: place.tokenFolder,
       DREMIO_CA_FILE: place.passwordFile,
       TOKEN_FILE: `${place.passwordFile}/token.json`,
     });
-    assert.equal(await exited, 69);
-    assert.ok(performance.now() - begin < 5000);
-    const text = String(lines.find(({ event }) => event === 'start_failed')?.error);
-    assert.match(text, /secret file .* cannot be read \(EISDIR\)/);
-    assert.match(text, /DREMIO_CA_FILE .* is not a readable PEM certificate file/);
-    assert.match(text, /token folder .* does not take a file/);
-    assert.ok(!running?.output.includes('    at '), 'no stack trace');
-  });
-
-  it('stops in words when a folder is in the place of the token file', async () => {
-    await mkdir(place.tokenFile);
-    const { exited, lines } = run();
-    assert.equal(await exited, 69);
-    assert.match(
-      String(lines.at(-1)?.error),
-      /token\.json is a folder; TOKEN_FILE must name a file/,
+    assert.equal(code, 69);
+    const [password = '', ca = '', token = '', ...others] = problems;
+    assert.ok(
+      password.startsWith(`DREMIO_PASSWORD_FILE is ${place.tokenFolder}, which is a folder;`),
     );
+    assert.ok(ca.startsWith(`DREMIO_CA_FILE is ${place.passwordFile}, which holds no certificate`));
+    assert.ok(
+      token.startsWith(
+        `TOKEN_FILE is ${place.passwordFile}/token.json, which is in ${place.passwordFile}, which is not a folder;`,
+      ),
+    );
+    assert.deepEqual(others, []);
   });
 });

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readSecretFile, SecretFileError } from '../../images/kit/src/secret-file.ts';
+import { generate } from 'selfsigned';
+import { readCertificates } from '../../images/kit/src/certificates.ts';
+import { NamedFileError } from '../../images/kit/src/named-file.ts';
+import { readSecretFile } from '../../images/kit/src/secret-file.ts';
 import {
   formatTokenFile,
   MAX_TOKEN_FILE_BYTES,
@@ -117,18 +120,53 @@ describe('a secret file', () => {
   });
 
   it('that cannot be used is named with the reason and never quoted', async () => {
+    const fifo = join(folder, 'secret-fifo');
+    execFileSync('mkfifo', [fifo]);
     const cases: [string, RegExp][] = [
-      [join(folder, 'nowhere'), /cannot be read \(ENOENT\)/],
-      [folder, /cannot be read \(EISDIR\)/],
-      [await fileOf(''), /is empty/],
-      [await fileOf(' \n'), /is empty/],
-      [await fileOf('first-line\nsecond-line\n'), /more than one line/],
+      [join(folder, 'nowhere'), /does not exist$/],
+      [`${await fileOf('x')}/password`, /a part of its path is not a folder$/],
+      [folder, /is a folder$/],
+      [fifo, /is not a regular file$/],
+      [await fileOf(''), /is empty$/],
+      [await fileOf(' \n'), /is empty$/],
+      [await fileOf('first-line\nsecond-line\n'), /has more than one line$/],
+      [await fileOf('first-line'.repeat(10_000)), /has 100000 bytes; at most 65536 are read$/],
     ];
     for (const [path, reason] of cases)
       await assert.rejects(readSecretFile(path), (error: unknown) => {
-        assert.ok(error instanceof SecretFileError);
+        assert.ok(error instanceof NamedFileError);
         assert.match(error.message, reason);
-        assert.ok(error.message.includes(path) && !error.message.includes('first-line'));
+        assert.ok(error.message.startsWith(`file ${path} `));
+        assert.ok(error.remedy.endsWith('.') && !error.remedy.includes('first-line'));
+        return true;
+      });
+  });
+});
+
+describe('a file with certificates', () => {
+  let one: string;
+  before(async () => {
+    one = (await generate([{ name: 'commonName', value: 'authority.test' }])).cert.trim();
+  });
+
+  it('gives each of them, without the text around', async () => {
+    const path = await fileOf(`# the first\r\n${one}\nthe second\n${one}\n`);
+    assert.equal(await readCertificates(path), `${one}\n${one}`);
+  });
+
+  it('that holds none or a damaged one is named with the reason', async () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n';
+    const damaged = one.replace(/\n.{8}/, '\nAAAAAAAA');
+    const cases: [string, RegExp][] = [
+      [join(folder, 'nowhere'), /does not exist$/],
+      [await fileOf(key), /holds no certificate as PEM text/],
+      [await fileOf(Buffer.from([0x30, 0x82, 0x03])), /holds no certificate as PEM text/],
+      [await fileOf(`${one}\n${damaged}`), /is damaged in certificate 2 of 2$/],
+    ];
+    for (const [path, reason] of cases)
+      await assert.rejects(readCertificates(path), (error: unknown) => {
+        assert.ok(error instanceof NamedFileError);
+        assert.match(error.message, reason);
         return true;
       });
   });

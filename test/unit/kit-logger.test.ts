@@ -64,6 +64,19 @@ describe('the logger', () => {
     );
   });
 
+  it('names the run of an audit line, so that numbers are unique across restarts', () => {
+    const [first, second] = [capture(), capture()];
+    for (const { log } of [first, second]) {
+      log.audit('a');
+      log.child({ session: 's' }).audit('b');
+      log.info('c');
+    }
+    const runs = [...first.lines(), ...second.lines()].map(({ run }) => run);
+    assert.match(String(runs[0]), /^[0-9a-f]{16}$/);
+    assert.notEqual(runs[0], runs[3]);
+    assert.deepEqual(runs, [runs[0], runs[0], undefined, runs[3], runs[3], undefined]);
+  });
+
   it('writes an error in words with its causes and without its stack', () => {
     const { log, texts, lines } = capture();
     log.error('x', { error: new Error('outer', { cause: new Error('inner') }) });

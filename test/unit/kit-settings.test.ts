@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  inspectSettings,
   readSettings,
   type Setting,
   SettingsError,
@@ -23,12 +24,12 @@ const problem = (one: Setting<unknown>, text?: string) => {
 describe('a setting', () => {
   const variable = 'X';
   const kinds: [string, Setting<unknown>, [string, unknown][], string[]][] = [
-    ['text', setting.text({ variable, doc }), [[' a b ', ' a b ']], []],
+    ['text', setting.text({ variable, doc }), [['a b', 'a b']], []],
     [
       'text with a pattern',
       setting.text({ variable, doc, pattern: /^[a-z]+$/, allowed: 'small letters' }),
       [['abc', 'abc']],
-      ['aBc', 'abc\n'],
+      ['aBc', 'ab1'],
     ],
     [
       'integer',
@@ -38,7 +39,7 @@ describe('a setting', () => {
         ['10', 10],
         ['007', 7],
       ],
-      ['0', '11', '1.5', '1e1', '0x5', ' 5', '5 ', '', '-1', 'NaN', 'Infinity'].filter(Boolean),
+      ['0', '11', '1.5', '1e1', '0x5', '-1', 'NaN', 'Infinity'],
     ],
     [
       'number',
@@ -62,10 +63,20 @@ describe('a setting', () => {
       'list',
       setting.list({ variable, doc }),
       [
-        ['a, b,,c ', ['a', 'b', 'c']],
+        ['a, b,,c', ['a', 'b', 'c']],
         [',', []],
       ],
       [],
+    ],
+    [
+      'list of words of one form',
+      setting.list({
+        variable,
+        doc,
+        word: { test: (word) => /^[a-z]$/.test(word), allowed: 'letters' },
+      }),
+      [['a, b', ['a', 'b']]],
+      ['a,B', ','],
     ],
     ['path', setting.path({ variable, doc }), [['/run/x', '/run/x']], ['run/x', '~/x', './x']],
     [
@@ -123,6 +134,82 @@ describe('a setting', () => {
   });
 });
 
+describe('a value with white space around it or a line break', () => {
+  const url = setting.url({ variable: 'DREMIO_URL', doc });
+  const user = setting.text({ variable: 'DREMIO_USERNAME', doc });
+  const list = setting.list({ variable: 'HOSTS', doc, optional: true });
+  const variable = 'X';
+
+  it('is refused by name, with what is in the way', () => {
+    const table: [Setting<unknown>, string, RegExp][] = [
+      [url, 'http://dremio.test:9047\n', /^DREMIO_URL ends with a line break: "http:.*\\n";/],
+      [user, 'ann\r', /^DREMIO_USERNAME ends with a line break: "ann\\r";/],
+      [user, 'ann \n ', /ends with a line break/],
+      [user, 'ann ', /^DREMIO_USERNAME ends with white space: "ann ";/],
+      [user, '\tann', /begins with white space/],
+      [user, '\ufeffann', /begins with white space/],
+      [url, 'http://dre\nmio.test', /has a line break in it/],
+      [url, 'http://dre\tmio.test', /has a control character in it/],
+      [user, ' ', /^DREMIO_USERNAME is nothing but white space/],
+      [list, 'a,b\n', /^HOSTS ends with a line break/],
+      [setting.integer({ variable, doc }), '5 ', /^X ends with white space: "5 ";/],
+    ];
+    for (const [one, text, words] of table) {
+      assert.match(problem(one, text), words);
+      assert.match(problem(one, text), /expected the value alone: write it again/);
+    }
+  });
+
+  it('is not quoted where it may be a secret', () => {
+    const file = setting.secretFile({ variable: 'PASSWORD_FILE', doc, content: 'the password' });
+    for (const words of [problem(file, '/s3cret\n'), problem(url, 'http://u:s3cret@h\n')]) {
+      assert.match(words, /^(PASSWORD_FILE|DREMIO_URL) ends with a line break \(not shown/);
+      assert.ok(!words.includes('s3cret'));
+    }
+  });
+});
+
+describe('a setting that names a file', () => {
+  const schema = {
+    password: setting.secretFile({
+      variable: 'DREMIO_PASSWORD_FILE',
+      doc,
+      content: 'the password alone',
+    }),
+    key: setting.secretFile({ variable: 'KEY_FILE', doc, content: 'a key', fallback: '/run/key' }),
+    ca: setting.textFile({ variable: 'CA_FILE', doc, content: 'certificates', optional: true }),
+    token: setting.path({ variable: 'TOKEN_FILE', doc, fallback: '/token' }),
+  };
+
+  it('refuses its content in the environment, beside it and instead of it, without showing it', () => {
+    const { problems, values } = inspectSettings(schema, {
+      DREMIO_PASSWORD: 's3cret',
+      KEY: 's3cret',
+      CA: 's3cret',
+      TOKEN: 'of something else',
+    });
+    assert.deepEqual(
+      problems.map((line) => line.replace(/, where "docker inspect".* show it/, '')),
+      [
+        'DREMIO_PASSWORD is set (not shown), but a secret does not belong in the environment; unset it, and set DREMIO_PASSWORD_FILE to the absolute path of a file with the password alone',
+        'KEY is set (not shown), but a secret does not belong in the environment; unset it, and set KEY_FILE to the absolute path of a file with a key',
+        'CA is set (not shown), but it is not a setting, and would be left aside; unset it, and set CA_FILE to the absolute path of a file with certificates',
+      ],
+    );
+    assert.deepEqual(values, { key: '/run/key', ca: undefined, token: '/token' });
+    const both = { DREMIO_PASSWORD_FILE: '/run/password', DREMIO_PASSWORD: 's3cret' };
+    assert.match(
+      inspectSettings(schema, both).problems.join(),
+      /^DREMIO_PASSWORD is set .not shown/,
+    );
+  });
+
+  it('lets an empty variable of that name pass', () => {
+    const environment = { DREMIO_PASSWORD_FILE: '/run/password', DREMIO_PASSWORD: '' };
+    assert.deepEqual(inspectSettings(schema, environment).problems, []);
+  });
+});
+
 describe('settings', () => {
   const schema = {
     url: setting.url({ variable: 'URL', doc }),
@@ -150,5 +237,14 @@ describe('settings', () => {
         return true;
       },
     );
+  });
+
+  it('that can be read are there beside the problems of the others', () => {
+    const { values, problems } = inspectSettings(
+      { ...schema, name: setting.text({ variable: 'NAME', doc, optional: true }) },
+      { URL: 'http://a', LEVEL: 'mid' },
+    );
+    assert.deepEqual(values, { url: new URL('http://a'), port: 80, name: undefined });
+    assert.equal(problems.length, 1);
   });
 });

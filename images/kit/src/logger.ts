@@ -1,7 +1,8 @@
 /**
- * Structured log: one JSON object a line with `time`, `level`, `service`, `event` and fields; audit lines
- * add `audit: true` and a gap-free `seq`. A last step replaces every known secret, whatever line it is on.
+ * Structured log: one JSON object a line with `time`, `level`, `service`, `event` and fields. Audit lines add
+ * `audit: true`, `run` and a gap-free `seq`. A last step replaces every known secret, whatever line it is on.
  */
+import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { Scrubber } from './scrubber.ts';
 
@@ -14,7 +15,10 @@ export interface Logger {
   info(event: string, fields?: Fields): void;
   warn(event: string, fields?: Fields): void;
   error(event: string, fields?: Fields): void;
-  /** Writes an audit line, at every level setting; `seq` counts from 1 per process without gaps. */
+  /**
+   * Writes an audit line, at every level setting. `run` is random and the same for all lines of this logger,
+   * `seq` counts them from 1: together a record without gaps across restarts.
+   */
   audit(event: string, fields?: Fields): void;
   /**
    * Replaces this value with `[redacted]` in every later line of this logger and its children, until the
@@ -54,6 +58,7 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
     },
     { write: (line: string) => out.write(scrubber.scrub(line)) },
   );
+  const run = randomBytes(8).toString('hex');
   let seq = 0;
   const wrap = (inner: typeof root): Logger => {
     // Audit lines are records, not diagnostics: a level setting must not make gaps in them.
@@ -63,7 +68,7 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
       info: (event, fields) => inner.info({ event, ...fields }),
       warn: (event, fields) => inner.warn({ event, ...fields }),
       error: (event, fields) => inner.error({ event, ...fields }),
-      audit: (event, fields) => auditor.info({ event, audit: true, seq: ++seq, ...fields }),
+      audit: (event, fields) => auditor.info({ event, audit: true, run, seq: ++seq, ...fields }),
       protect: (secret) => scrubber.add(secret),
       child: (fields) => wrap(inner.child(fields)),
     };

@@ -1,27 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { NamedFileError, readNamedFile } from './named-file.ts';
 
-/** A secret file that cannot be used; the message names the path and the reason, never the content. */
-export class SecretFileError extends Error {
-  constructor(path: string, reason: string) {
-    super(`secret file ${path} ${reason}`);
-    this.name = 'SecretFileError';
-  }
-}
+const MAX_BYTES = 64 * 1024;
 
 /**
  * Reads a secret from a file, without its final line break.
- * @throws SecretFileError when it cannot be read, is blank, or has more than one line.
+ * @throws NamedFileError when it cannot be read, is blank, or has more than one line.
  */
 export async function readSecretFile(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new SecretFileError(path, `cannot be read (${code})`);
-  }
-  const secret = text.replace(/\r?\n$/, '');
-  if (secret.trim() === '') throw new SecretFileError(path, 'is empty');
-  if (/[\r\n]/.test(secret)) throw new SecretFileError(path, 'has more than one line');
+  const secret = (await readNamedFile(path, MAX_BYTES)).replace(/\r?\n$/, '');
+  if (secret.trim() === '')
+    throw new NamedFileError(path, { reason: 'is empty', remedy: 'Write the secret into it.' });
+  if (/[\r\n]/.test(secret))
+    throw new NamedFileError(path, {
+      reason: 'has more than one line',
+      remedy: 'Leave only the line with the secret in it.',
+    });
   return secret;
 }

@@ -1,6 +1,6 @@
 /** The life of a service: settings, logger, start, orderly stop. Each service's `main.ts` is one call. */
-import { createLogger, errorText, LOG_LEVELS, type Logger } from './logger.ts';
-import { readSettings, type Schema, SettingsError, setting, type Values } from './settings.ts';
+import { createLogger, errorText, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
+import { inspectSettings, type Schema, setting, type Values } from './settings.ts';
 
 /** Exit codes, after sysexits.h: the settings are wrong; the program failed; it could not start. */
 export const EXIT = { settings: 78, failed: 70, unavailable: 69 } as const;
@@ -30,25 +30,26 @@ export interface Running {
 export interface ServiceDefinition<S extends Schema> {
   service: string;
   schema: S;
+  /**
+   * Looks at what settings name, such as files, before the start. `settings` has those that could be read.
+   * @returns a line for each problem; empty when there is none
+   */
+  inspect?(settings: Partial<Values<S>>): Promise<readonly string[]>;
   start(context: { settings: Values<S>; log: Logger }): Promise<Running>;
 }
 
 /**
- * Runs a service until SIGTERM or SIGINT, then stops it and exits 0; a second signal exits at once.
- * Wrong settings exit 78 with every problem; a failed start exits 69; an unexpected error exits 70.
+ * Runs a service until SIGTERM or SIGINT, then stops it and exits 0; a second signal exits at once. A wrong
+ * setting exits 78 and an unusable file 69, with every problem of both kinds; a failed start exits 69, an
+ * unexpected error 70.
  */
 export async function runService<S extends Schema & typeof commonSettings>(
   definition: ServiceDefinition<S>,
 ): Promise<void> {
-  const { service, schema, start } = definition;
-  let settings: Values<S>;
-  try {
-    settings = readSettings(schema, process.env);
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    return refuse(createLogger({ service, level: 'error' }), error);
-  }
-  const log = createLogger({ service, level: settings.logLevel as (typeof LOG_LEVELS)[number] });
+  const { service, schema } = definition;
+  const { values, problems } = inspectSettings(schema, process.env);
+  const level = (values.logLevel as LogLevel | undefined) ?? 'info';
+  const log = createLogger({ service, level });
   const die = (event: string, code: number) => (error: unknown) => {
     log.error(event, { error: errorText(error) });
     process.exit(code);
@@ -64,7 +65,7 @@ export async function runService<S extends Schema & typeof commonSettings>(
     log.info('stopping', { signal });
     Promise.resolve(running?.stop()).then(
       () => {
-        log.info('stopped');
+        log.audit('stopped');
         process.exit(0);
       },
       die('stop_failed', EXIT.failed),
@@ -72,17 +73,14 @@ export async function runService<S extends Schema & typeof commonSettings>(
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  log.info('starting', { node: process.version });
+  // The audit of every run begins with this line, and ends with `stopped` if the run did end in order.
+  log.audit('starting', { node: process.version });
   try {
-    running = await start({ settings, log });
+    const all = [...problems, ...((await definition.inspect?.(values)) ?? [])];
+    for (const problem of all) log.error('setting_wrong', { problem });
+    if (all.length > 0) process.exit(problems.length > 0 ? EXIT.settings : EXIT.unavailable);
+    running = await definition.start({ settings: values as Values<S>, log });
   } catch (error) {
-    // What a setting names, a file or a list, is found wrong only at the start.
-    if (error instanceof SettingsError) refuse(log, error);
-    else die('start_failed', EXIT.unavailable)(error);
+    die('start_failed', EXIT.unavailable)(error);
   }
-}
-
-function refuse(log: Logger, { problems }: SettingsError): never {
-  for (const problem of problems) log.error('setting_wrong', { problem });
-  process.exit(EXIT.settings);
 }

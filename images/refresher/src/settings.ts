@@ -1,11 +1,11 @@
-/** The refresher's settings; the README documents them from here. */
+/** The refresher's settings; docs/settings.md is made from them. */
 import { commonSettings } from '../../kit/src/service.ts';
 import { type Setting, setting } from '../../kit/src/settings.ts';
 import { TOKEN_FILE } from '../../kit/src/token-file.ts';
 
 const plainUrl = setting.url({
   variable: 'DREMIO_URL',
-  doc: 'address of Dremio, as typed into a browser; a path is put before /apiv2',
+  doc: 'address of Dremio, as typed into a browser; a path is put before `/apiv2`',
 });
 
 /** A query or fragment means that the address of a page was copied, not that of the server. */
@@ -25,18 +25,21 @@ export const refresherSettings = {
     variable: 'DREMIO_USERNAME',
     doc: 'user that logs in to Dremio',
   }),
-  dremioPasswordFile: setting.path({
+  dremioPasswordFile: setting.secretFile({
     variable: 'DREMIO_PASSWORD_FILE',
+    content: 'the password alone, on one line',
     doc: "file with that user's password; read again at every tick, so a change is taken up",
   }),
-  dremioCaFile: setting.path({
+  dremioCaFile: setting.textFile({
     variable: 'DREMIO_CA_FILE',
-    doc: 'PEM file of the CA certificates trusted for DREMIO_URL, instead of those Node trusts',
+    content: 'certificates as PEM text',
+    doc: 'certificates of the authorities that are trusted for `DREMIO_URL`, instead of those that Node trusts',
     optional: true,
   }),
   tokenFile: setting.path({
     variable: 'TOKEN_FILE',
-    doc: 'where the token is written; its folder must be writable',
+    doc: 'where the token is written',
+    allowed: 'the absolute path of a file in a folder that the refresher can write',
     fallback: TOKEN_FILE,
   }),
   checkInterval: setting.integer({

@@ -1,8 +1,7 @@
 /** Puts the refresher together: files, Dremio, loop and operations port. */
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readCertificates } from '../../kit/src/certificates.ts';
 import { systemClock } from '../../kit/src/clock.ts';
-import { errorText, type Logger } from '../../kit/src/logger.ts';
+import type { Logger } from '../../kit/src/logger.ts';
 import { createRegistry } from '../../kit/src/metrics.ts';
 import { sendJson, startOperations } from '../../kit/src/operations.ts';
 import type { Running } from '../../kit/src/service.ts';
@@ -26,7 +25,7 @@ export interface RefresherService extends Running {
 
 /**
  * Starts the refresher.
- * @throws Error with everything that is wrong with its files, one line for each
+ * @throws NamedFileError, TokenFolderError when a file cannot be used that `inspectFiles` would have found wrong
  */
 export async function startRefresher({
   settings,
@@ -47,11 +46,9 @@ export async function startRefresher({
   };
   const credentials = credentialFiles(settings.dremioUsername, settings.dremioPasswordFile);
   const store = createTokenStore(settings.tokenFile);
-  const ca = await checkFiles([
-    () => readCa(settings.dremioCaFile),
-    () => credentials.read().then(() => undefined),
-    () => store.prepare().then(() => undefined),
-  ]);
+  await store.prepare();
+  const { dremioCaFile } = settings;
+  const ca = dremioCaFile === undefined ? undefined : await readCertificates(dremioCaFile);
 
   const registry = createRegistry({ service: 'refresher', version });
   const refresher = new Refresher({
@@ -102,29 +99,4 @@ export async function startRefresher({
       await operations.close();
     },
   };
-}
-
-/** Runs every check, so that one start shows all that is wrong; returns the first one's result. */
-async function checkFiles<T>([first, ...others]: readonly [
-  () => Promise<T>,
-  ...(() => Promise<unknown>)[],
-]): Promise<T> {
-  const [result, ...rest] = await Promise.allSettled([first(), ...others.map((check) => check())]);
-  const problems = [result, ...rest].flatMap((check) =>
-    check.status === 'rejected' ? [errorText(check.reason)] : [],
-  );
-  if (problems.length > 0 || result.status === 'rejected') throw new Error(problems.join('; '));
-  return result.value;
-}
-
-async function readCa(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    const text = await readFile(path, 'utf8');
-    new X509Certificate(text);
-    return text;
-  } catch (error) {
-    const message = `DREMIO_CA_FILE ${path} is not a readable PEM certificate file`;
-    throw new Error(message, { cause: error });
-  }
 }
