@@ -58,4 +58,17 @@ export const refresherSettings = {
     unit: 'seconds',
     fallback: '21600',
   }),
+  logoutReplacedAfter: setting.integer({
+    variable: 'LOGOUT_REPLACED_AFTER',
+    doc: 'how long after its replacement a token is logged out of Dremio; longer than any call takes. 0: never, it ends by itself',
+    min: 0,
+    max: 604_800,
+    unit: 'seconds',
+    fallback: '0',
+  }),
+  createFirstUser: setting.flag({
+    variable: 'CREATE_FIRST_USER',
+    doc: 'whether to create DREMIO_USERNAME with that password as the first user of a Dremio that has none',
+    fallback: 'false',
+  }),
 } as const;

@@ -8,6 +8,7 @@ import type { Running } from '../../kit/src/service.ts';
 import type { Values } from '../../kit/src/settings.ts';
 import { createFingerprint, credentialFiles } from './credentials.ts';
 import { connectDremio } from './dremio.ts';
+import { createLock } from './lock.ts';
 import { createMetrics } from './metrics.ts';
 import { readyReasons, statusOf } from './readiness.ts';
 import { Refresher } from './refresher.ts';
@@ -43,18 +44,21 @@ export async function startRefresher({
   const policy: Policy = {
     checkIntervalMs: settings.checkInterval * 1000,
     refreshMarginMs: settings.refreshMargin * 1000,
+    logoutAfterMs: settings.logoutReplacedAfter * 1000,
   };
   const credentials = credentialFiles(settings.dremioUsername, settings.dremioPasswordFile);
   const store = createTokenStore(settings.tokenFile);
   await store.prepare();
   const { dremioCaFile } = settings;
-  const ca = dremioCaFile === undefined ? undefined : await readCertificates(dremioCaFile);
+  const ca = dremioCaFile === undefined ? undefined : () => readCertificates(dremioCaFile);
 
   const registry = createRegistry({ service: 'refresher', version });
   const refresher = new Refresher({
     policy,
+    createFirstUser: settings.createFirstUser,
     dremio: connectDremio({ url: settings.dremioUrl, ca, clock }),
     store,
+    lock: createLock(settings.tokenFile, clock),
     credentials,
     fingerprint: createFingerprint(),
     clock,

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import {
+  DAY,
+  type Folder,
+  fails,
+  HOUR,
+  MINUTE,
+  POLICY,
+  runTogether,
+  SECOND,
+  START,
+  World,
+} from '../helpers/refresher-world.ts';
+
+const LIFE = 30 * HOUR;
+const AN_HOUR_LATER = { ...POLICY, logoutAfterMs: HOUR };
+
+describe('several refreshers on one folder', () => {
+  it('R14: log in once for each of 100 rotations, whatever their jitter', () => {
+    const chance = fc.double({ min: 0, max: 0.999, noNaN: true });
+    fc.assert(
+      fc.property(chance, chance, fc.integer({ min: 0, max: 10 * SECOND }), (a, b, later) => {
+        const folder: Folder = {};
+        const worlds = [
+          new World({ lifeMs: LIFE, folder, name: 'a', random: () => a }),
+          new World({ lifeMs: LIFE, folder, name: 'b', random: () => b }),
+        ];
+        worlds[1]?.jump(later);
+        runTogether(worlds, START + 101 * DAY);
+        const logins = worlds.flatMap((world) => world.logins);
+        const days = (logins.at(-1)?.at ?? 0) - START;
+        assert.ok(logins.length >= 100 && logins.length <= 104, `${logins.length} in ${days} ms`);
+        for (const world of worlds) assert.deepEqual(world.gaps, []);
+        assert.equal(folder.lock, undefined, 'nobody keeps the turn');
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it('go on without one that keeps the turn for ever', () => {
+    const folder: Folder = {};
+    const world = new World({ lifeMs: LIFE, folder });
+    folder.lock = new World({ lifeMs: LIFE });
+    world.run(MINUTE);
+    assert.equal(world.logins.length, 0);
+    folder.lock = undefined;
+    world.run(2 * SECOND);
+    assert.equal(world.logins.length, 1);
+  });
+
+  it('pass the turn on after a login that failed, and after a write that did', () => {
+    const folder: Folder = {};
+    const down = new World({ lifeMs: LIFE, folder, login: () => fails('dremio_unreachable') });
+    down.run(MINUTE);
+    assert.equal(folder.lock, undefined);
+    const full = new World({ lifeMs: LIFE, folder, disk: () => false });
+    full.run(MINUTE);
+    assert.equal(full.logins.length, 1);
+    assert.equal(folder.lock, undefined);
+  });
+});
+
+describe('a token that was replaced', () => {
+  it('is left to end by itself unless told otherwise', () => {
+    const world = new World({ lifeMs: LIFE });
+    world.run(10 * DAY);
+    assert.deepEqual(world.logouts, []);
+  });
+
+  it('is logged out once the grace is over, each one once and never the one in use', () => {
+    const world = new World({ lifeMs: LIFE, policy: AN_HOUR_LATER });
+    world.run(10 * DAY);
+    const replacedAt = world.logins.slice(1).map(({ at }) => at);
+    const due = replacedAt.filter((at) => at + HOUR < world.now);
+    assert.deepEqual(
+      world.logouts.map(({ at }) => at - HOUR),
+      due,
+    );
+    assert.deepEqual(
+      world.logouts.map(({ token }) => token),
+      due.map((_, index) => `token-${index + 1}`),
+    );
+    assert.deepEqual(world.gaps, []);
+  });
+
+  it('is not logged out when Dremio has refused it, nor when it ends before the grace does', () => {
+    const refused = new World({
+      lifeMs: LIFE,
+      policy: AN_HOUR_LATER,
+      probe: (_, token) => (token === 'token-1' ? 'refused' : undefined),
+    });
+    refused.run(20 * HOUR);
+    assert.equal(refused.logins.length, 2);
+    assert.deepEqual(refused.logouts, []);
+    const short = new World({ lifeMs: 10 * MINUTE, policy: AN_HOUR_LATER });
+    short.run(DAY);
+    assert.deepEqual(short.logouts, []);
+  });
+
+  it('is tried three times, a minute apart, and then left to end', () => {
+    const world = new World({ lifeMs: LIFE, policy: AN_HOUR_LATER, logout: () => false });
+    world.run(26 * HOUR);
+    const [first, second, third, ...others] = world.logouts.map(({ at }) => at);
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    assert.deepEqual([second - first, third - second, others.length], [MINUTE, MINUTE, 0]);
+  });
+
+  it('keeps its grace, give or take a tick, when the clock goes back', () => {
+    const world = new World({ lifeMs: LIFE, policy: AN_HOUR_LATER });
+    world.run(25 * HOUR - 20 * MINUTE);
+    const replaced = world.state.replaced[0]?.token;
+    assert.equal(replaced, 'token-1');
+    const left = (world.state.replaced[0]?.logoutAt ?? 0) - world.now;
+    world.jump(-3 * HOUR);
+    const jumpedAt = world.now;
+    world.run(2 * HOUR);
+    const loggedOut = world.logouts.find(({ token }) => token === replaced);
+    const grace = (loggedOut?.at ?? 0) - jumpedAt;
+    assert.ok(grace >= left && grace <= left + 5 * MINUTE, `${grace} instead of ${left}`);
+  });
+});
