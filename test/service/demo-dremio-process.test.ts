@@ -160,11 +160,28 @@ it('it starts without any user on request', async () => {
 it('the documented password is refused on an address that others reach', async () => {
   const service = new Service({ HOST: '0.0.0.0' }, tmpdir());
   assert.equal(await service.exitCode(), 69);
-  assert.match(String(service.lines.at(-1)?.error), /Set DEMO_PASSWORD_FILE/);
+  assert.match(String(service.lines.at(-1)?.problem), /Set DEMO_PASSWORD_FILE to the absolute/);
+});
+
+it('a password that cannot be used is told together with wrong settings', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'demo-dremio-'));
+  const DEMO_PASSWORD_FILE = join(folder, 'password');
+  writeFileSync(DEMO_PASSWORD_FILE, 'weakling');
+  const service = new Service({ DEMO_PASSWORD_FILE, PORT: 'x', DEMO_PASSWORD: 'y' }, folder);
+  assert.equal(await service.exitCode(), 78);
+  const problems = service.lines.slice(1).map(({ problem }) => String(problem));
+  assert.match(
+    problems.join('\n'),
+    /^PORT is "x".*\nDEMO_PASSWORD is set.*\nDEMO_PASSWORD_FILE is /,
+  );
+  assert.match(problems[2] ?? '', /which has another password than Dremio takes; expected/);
+  assert.ok(!problems.join().includes('weakling'));
+  rmSync(folder, { recursive: true });
 });
 
 it('wrong settings are named all at once', async () => {
   const service = new Service({ PORT: 'x', EDITION: 'cloud', DEMO_TOKEN_LIFE: '0' }, tmpdir());
   assert.equal(await service.exitCode(), 78);
-  assert.equal(service.lines.length, 3);
+  const wrong = service.lines.filter(({ event }) => event === 'setting_wrong');
+  assert.equal(wrong.length, 3);
 });

@@ -20,7 +20,8 @@ import { startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
 
 interface HopSetup {
   readonly dremioUrl?: URL;
-  readonly caFile?: string;
+  /** PEM text. */
+  readonly authorities?: string;
   readonly refresherUrl?: URL;
   readonly tokenWaitMs?: number;
   readonly timeoutMs?: number;
@@ -46,7 +47,7 @@ async function setUp() {
     const destination = { write: (line: string) => log.push(line) };
     const logger = createLogger({ service: 'proxy', level: 'debug', destination });
     const tokens = new TokenSource(join(folder, 'token.json'), systemClock, logger);
-    const client = new Dremio(setup.dremioUrl ?? dremio.url, setup.caFile);
+    const client = new Dremio(setup.dremioUrl ?? dremio.url, setup.authorities);
     const refresher = new RefresherHint(setup.refresherUrl, systemClock, logger);
     const health = new DremioHealth(client, tokens, refresher, systemClock);
     const hop = await startHop({
@@ -382,7 +383,6 @@ describe('the hop', { concurrency: true }, () => {
   });
 
   test('trusts the certificate of Dremio only when its authority is the given one', async ({
-    folder,
     closers,
     open,
   }) => {
@@ -397,14 +397,13 @@ describe('the hop', { concurrency: true }, () => {
     const [own, foreign] = await Promise.all([issue(), issue()]);
     const secure = await startScriptedDremio({ key: own.private, cert: own.cert });
     closers.push(() => secure.close());
-    const ownFile = join(folder, 'own.pem');
-    const foreignFile = join(folder, 'foreign.pem');
-    await writeFile(ownFile, own.cert);
-    await writeFile(foreignFile, foreign.cert);
-    const trusted = await open({ dremioUrl: secure.url, caFile: ownFile });
+    const trusted = await open({ dremioUrl: secure.url, authorities: own.cert });
     assert.equal((await trusted.ask('/api/v3/job/1')).status, 200);
-    for (const caFile of [foreignFile, undefined]) {
-      const distrusted = await open({ dremioUrl: secure.url, ...(caFile ? { caFile } : {}) });
+    for (const authorities of [foreign.cert, undefined]) {
+      const distrusted = await open({
+        dremioUrl: secure.url,
+        ...(authorities ? { authorities } : {}),
+      });
       const answer = await distrusted.ask('/api/v3/job/1');
       assert.equal(answer.status, 502);
       assert.match(answer.reason, /the certificate of Dremio .* is not trusted/);

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { SettingsError } from '../../images/kit/src/settings.ts';
 import {
   type Bench,
   callTool,
@@ -70,36 +69,58 @@ describe('the process', { concurrency: true }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('refuses to start without keys: exit code 78 and the reason in words', async () => {
-    const started = run({ ...environmentOf(folder), MCP_KEYS_FILE: join(folder, 'none') });
-    assert.equal((await started.exit).code, 78);
-    assert.match(started.output(), /the key file .*none cannot be read: ENOENT/);
+  const refusal = async (env: Record<string, string>) => {
+    const started = run({ ...environmentOf(folder), ...env });
+    const { code } = await started.exit;
     assert.ok(!started.output().includes('    at '), 'no stack trace');
+    const problems = started
+      .lines()
+      .filter(({ event, level }) => event === 'setting_wrong' && level === 'error')
+      .map(({ problem }) => String(problem));
+    return { code, problems, output: started.output() };
+  };
+  const file = async (name: string, content: string) => {
+    await writeFile(join(folder, name), content);
+    return join(folder, name);
+  };
+
+  it('refuses to start without keys: exit code 69 and the reason in words', async () => {
+    const { code, problems } = await refusal({ MCP_KEYS_FILE: join(folder, 'none') });
+    assert.equal(code, 69);
+    assert.match(problems.join('\n'), /^MCP_KEYS_FILE is \/.*none, which does not exist; expected/);
   });
 
-  it('refuses to start with files and lists that cannot be used', async () => {
-    const file = async (name: string, content: string) => {
-      await writeFile(join(folder, name), content);
-      return join(folder, name);
-    };
-    const wrong: [Record<string, string>, RegExp][] = [
-      [{ MCP_KEYS_FILE: await file('blank', ' \n') }, /key file .*blank is empty/],
-      [{ MCP_KEYS_FILE: await file('short', '{"a":"short"}') }, /a key for a of less than 16/],
-      [{ ALLOWED_HOSTS: ',' }, /ALLOWED_HOSTS names no host/],
-      [{ ALLOWED_HOSTS: '*' }, /ALLOWED_HOSTS contains "\*"/],
-      [{ ALLOWED_ORIGINS: 'null' }, /ALLOWED_ORIGINS contains "null"/],
-      [{ SESSION_SECRET_FILE: await file('weak', 'weak') }, /weak has less than 32 characters/],
+  it('refuses to start with every problem of settings and files in one run', async () => {
+    const secret = 'a-secret-in-the-wrong-place';
+    const { code, problems, output } = await refusal({
+      PORT: 'x',
+      DREMIO_URL: ' http://d',
+      ALLOWED_HOSTS: '*',
+      MCP_KEYS: secret,
+      MCP_KEYS_FILE: await file('short', '{"a":"short"}'),
+      SESSION_SECRET_FILE: await file('weak', 'weak'),
+      DREMIO_CA_FILE: await file('ca', 'x'),
+    });
+    assert.equal(code, 78);
+    assert.deepEqual(
+      problems.map((line) => line.split(/[;,]/, 1)[0]?.replace(folder, '')),
       [
-        { DREMIO_URL: 'https://x', DREMIO_CA_FILE: await file('ca', 'x') },
-        /holds no PEM certificate/,
+        'PORT is "x"',
+        'MCP_KEYS is set (not shown)',
+        'ALLOWED_HOSTS is "*"',
+        'DREMIO_URL begins with white space: " http://d"',
+        'MCP_KEYS_FILE is /short',
+        'SESSION_SECRET_FILE is /weak',
+        'DREMIO_CA_FILE is /ca',
       ],
-    ];
-    for (const [env, words] of wrong)
-      await assert.rejects(startBench({ env }), (error) => {
-        assert.ok(error instanceof SettingsError);
-        assert.match(error.message, words);
-        return true;
-      });
+    );
+    assert.match(problems[4] ?? '', /, which has a key for a of less than 16 characters; expected/);
+    assert.match(
+      problems[5] ?? '',
+      /, which has less than 32 characters; expected .* openssl rand/,
+    );
+    assert.match(problems[6] ?? '', /, which holds no certificate as PEM text/);
+    assert.ok(!output.includes(secret));
   });
 
   it('finishes its calls on SIGTERM, refuses new ones, leaves nothing behind and exits 0', async () => {

@@ -2,11 +2,10 @@
 import { errorText, type Logger } from '../../kit/src/logger.ts';
 import { createRegistry } from '../../kit/src/metrics.ts';
 import { startOperations } from '../../kit/src/operations.ts';
-import { readSecretFile } from '../../kit/src/secret-file.ts';
 import type { Running } from '../../kit/src/service.ts';
 import type { Values } from '../../kit/src/settings.ts';
 import type { NewUser } from './access/users.ts';
-import { isLoopback } from './http/loopback.ts';
+import { readPassword } from './inspect.ts';
 import { registerMetrics } from './metrics.ts';
 import { DEMO_USER } from './options.ts';
 import type { demoSettings } from './settings.ts';
@@ -14,20 +13,15 @@ import { type DemoDremio, start } from './start.ts';
 
 type Settings = Values<typeof demoSettings>;
 
-/** @throws Error when the password is not given and the documented one would be open to the network. */
+/** @throws NamedFileError when the password cannot be read, which `inspectPassword` would have told */
 async function usersOf(settings: Settings, log: Logger): Promise<NewUser[]> {
   if (!settings.firstUser) return [];
-  const { username: userName, passwordFile, host } = settings;
+  const { username: userName, passwordFile } = settings;
   if (passwordFile !== undefined) {
-    const password = await readSecretFile(passwordFile);
+    const password = await readPassword(passwordFile);
     log.protect(password);
     return [{ userName, password }];
   }
-  if (!isLoopback(host))
-    throw new Error(
-      `DEMO_PASSWORD_FILE is not set and HOST is ${host}; the password from the documentation is only for loopback. ` +
-        'Set DEMO_PASSWORD_FILE to a file with a password, or HOST to 127.0.0.1.',
-    );
   log.warn('documented_password_used', { user: userName });
   return [{ userName, password: DEMO_USER.password }];
 }

@@ -1,4 +1,4 @@
-/** Settings of the container and of the plain process; README.md has them as a table. */
+/** Settings of the container and of the plain process; docs/settings.md is made from them. */
 import { commonSettings } from '../../kit/src/service.ts';
 import { setting } from '../../kit/src/settings.ts';
 import { DEFAULT_VERSION, DEMO_USER } from './options.ts';
@@ -8,9 +8,13 @@ const milliseconds = { min: 0, max: 600_000, unit: 'milliseconds' } as const;
 
 export const demoSettings = {
   ...commonSettings,
+  logLevel: {
+    ...commonSettings.logLevel,
+    doc: `${commonSettings.logLevel.doc}; \`debug\` adds a line a request`,
+  },
   host: setting.text({
     variable: 'HOST',
-    doc: 'address that both ports listen on; 0.0.0.0 in the image',
+    doc: 'address that both ports listen on; `0.0.0.0` in the image',
     fallback: '127.0.0.1',
   }),
   port: setting.integer({
@@ -27,14 +31,15 @@ export const demoSettings = {
     allowed: 'a name without quotes and colons',
     fallback: DEMO_USER.userName,
   }),
-  passwordFile: setting.path({
+  passwordFile: setting.secretFile({
     variable: 'DEMO_PASSWORD_FILE',
-    doc: "file with that user's password; on a loopback HOST the documented one is used without it",
+    content: 'a password of at least 8 characters, a digit and a letter among them',
+    doc: `that user's password; without it the password is \`${DEMO_USER.password}\`, on a loopback \`HOST\` only`,
     optional: true,
   }),
   firstUser: setting.flag({
     variable: 'FIRST_USER',
-    doc: 'false starts without any user: logins answer 403 until the first user is created over REST',
+    doc: 'whether there is a user at the start; without one, logins answer 403 until the first is created over REST',
     fallback: 'true',
   }),
   tokenLife: setting.integer({
@@ -53,7 +58,7 @@ export const demoSettings = {
   }),
   jobEnqueued: setting.integer({
     variable: 'JOB_ENQUEUED',
-    doc: 'time that each query spends in state ENQUEUED, which some clients do not know',
+    doc: 'time that each query spends in state `ENQUEUED`, which some clients do not know',
     ...milliseconds,
     fallback: '0',
   }),
@@ -79,7 +84,7 @@ export const demoSettings = {
   }),
   edition: setting.oneOf({
     variable: 'EDITION',
-    doc: 'edition that is played; enterprise has lineage and search',
+    doc: 'edition that is played; `enterprise` has lineage and search',
     choices: ['community', 'enterprise'],
     fallback: 'community',
   }),
@@ -95,12 +100,12 @@ export const demoSettings = {
   }),
   strictKeywords: setting.flag({
     variable: 'STRICT_KEYWORDS',
-    doc: 'refuses reserved words such as date, year and month as names without quotes, as Dremio does',
+    doc: 'refuses reserved words such as `date`, `year` and `month` as names without quotes, as Dremio does',
     fallback: 'false',
   }),
   control: setting.flag({
     variable: 'CONTROL',
-    doc: 'serves the controls for tests under /__demo/ to callers on loopback',
+    doc: 'serves the controls for tests under `/__demo/` to callers on loopback',
     fallback: 'false',
   }),
 } as const;

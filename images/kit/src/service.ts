@@ -15,7 +15,7 @@ export const commonSettings = {
   }),
   operationsPort: setting.integer({
     variable: 'OPERATIONS_PORT',
-    doc: 'TCP port of /livez, /readyz, /startupz and /metrics',
+    doc: 'TCP port of `/livez`, `/readyz`, `/startupz` and `/metrics`',
     min: 0,
     max: 65535,
     fallback: '9090',

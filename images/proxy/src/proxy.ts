@@ -1,16 +1,15 @@
 /** Puts the proxy together from its settings, and takes it apart in order. */
 import { randomBytes } from 'node:crypto';
+import { readCertificates } from '../../kit/src/certificates.ts';
 import { type Clock, systemClock } from '../../kit/src/clock.ts';
-import { errorText, type Logger } from '../../kit/src/logger.ts';
+import type { Logger } from '../../kit/src/logger.ts';
 import { createRegistry } from '../../kit/src/metrics.ts';
 import { type Reason, startOperations } from '../../kit/src/operations.ts';
-import { readSecretFile } from '../../kit/src/secret-file.ts';
 import type { Running } from '../../kit/src/service.ts';
-import { SettingsError } from '../../kit/src/settings.ts';
 import packageInfo from '../package.json' with { type: 'json' };
 import { Calls } from './calls.ts';
 import { LegacyEra } from './era/legacy.ts';
-import { SessionSigner } from './era/session-id.ts';
+import { readSessionSecret, SessionSigner } from './era/session-id.ts';
 import { Sessions } from './era/sessions.ts';
 import { hostTest, originTest } from './front/hosts.ts';
 import { KeyRing } from './front/keys.ts';
@@ -34,7 +33,6 @@ const { version } = packageInfo;
 const START_PATIENCE_MS = 15_000;
 const HANDSHAKE_PATIENCE_MS = 25_000;
 const MAX_IN_FLIGHT = 512;
-const SHORTEST_SECRET = 32;
 
 export interface RunningProxy extends Running {
   /** Port of the MCP endpoint. */
@@ -47,16 +45,12 @@ async function sessionSecret(path: string | undefined, log: Logger): Promise<str
     log.info('session_secret_made', { note: 'sessions end with this process' });
     return randomBytes(32).toString('base64url');
   }
-  const secret = await readSecretFile(path).catch((error: unknown) => {
-    throw new SettingsError([errorText(error)]);
-  });
-  if (secret.length < SHORTEST_SECRET)
-    throw new SettingsError([`the secret in ${path} has less than ${SHORTEST_SECRET} characters`]);
+  const secret = await readSessionSecret(path);
   log.protect(secret);
   return secret;
 }
 
-/** @throws SettingsError when a file or list that a setting names cannot be used. */
+/** @throws NamedFileError when a file cannot be used that `inspectFiles` would have found wrong */
 export async function startProxy(
   settings: ProxySettings,
   log: Logger,
@@ -64,14 +58,16 @@ export async function startProxy(
 ): Promise<RunningProxy> {
   // What was started is ended in the opposite order, after a failed start too.
   await using started = new AsyncDisposableStack();
-  const allowsHost = hostTest('ALLOWED_HOSTS', settings.allowedHosts);
-  const allowsOrigin = originTest('ALLOWED_ORIGINS', settings.allowedOrigins);
+  const allowsHost = hostTest(settings.allowedHosts);
+  const allowsOrigin = originTest(settings.allowedOrigins);
   const signer = new SessionSigner(await sessionSecret(settings.sessionSecretFile, log));
   const keys = await KeyRing.open(settings.keysFile, clock, log);
   started.defer(() => keys.close());
   const tokens = new TokenSource(settings.tokenFile, clock, log);
   const refresher = new RefresherHint(settings.refresherUrl, clock, log);
-  const dremio = new Dremio(settings.dremioUrl, settings.dremioCaFile);
+  const { dremioUrl, dremioCaFile } = settings;
+  const authorities = dremioCaFile === undefined ? undefined : await readCertificates(dremioCaFile);
+  const dremio = new Dremio(dremioUrl, authorities);
   started.defer(() => dremio.close());
   const dremioHealth = new DremioHealth(dremio, tokens, refresher, clock);
   started.defer(() => dremioHealth.stop());

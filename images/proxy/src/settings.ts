@@ -1,7 +1,10 @@
-/** Settings of the proxy. The README's table is this file in words; defaults live here. */
+/** Settings of the proxy; docs/settings.md is made from them. */
 import { commonSettings } from '../../kit/src/service.ts';
 import { setting, type Values } from '../../kit/src/settings.ts';
 import { TOKEN_FILE } from '../../kit/src/token-file.ts';
+import { SHORTEST_SECRET } from './era/session-id.ts';
+import { hostWord, originWord } from './front/hosts.ts';
+import { SHORTEST_KEY } from './front/keys.ts';
 
 const MIB = 1024 * 1024;
 
@@ -9,19 +12,21 @@ export const proxySettings = {
   ...commonSettings,
   port: setting.integer({
     variable: 'PORT',
-    doc: 'TCP port of the MCP endpoint, which is served at /mcp',
+    doc: 'TCP port of the MCP endpoint, which is served at `/mcp`',
     min: 0,
     max: 65535,
     fallback: '8080',
   }),
-  keysFile: setting.path({
+  keysFile: setting.secretFile({
     variable: 'MCP_KEYS_FILE',
-    doc: 'file with the bearer keys of the MCP endpoint: a JSON object from name to key, or to a list of keys that are all valid; read again when it changes',
+    content: `a JSON object from name to key, of at least ${SHORTEST_KEY} characters, or to a list of such keys`,
+    doc: 'bearer keys of the MCP endpoint; all keys of a list are valid, such as the current and the next one; read again when it changes',
     fallback: '/run/secrets/mcp-keys.json',
   }),
-  sessionSecretFile: setting.path({
+  sessionSecretFile: setting.secretFile({
     variable: 'SESSION_SECRET_FILE',
-    doc: 'file with the secret that signs session ids, at least 32 characters, the same for every replica; without it one is made at start and sessions end with the process',
+    content: `a secret of at least ${SHORTEST_SECRET} characters on one line`,
+    doc: 'secret that signs session ids, the same for every replica; without it one is made at start, and sessions end with the process',
     optional: true,
   }),
   sessionLife: setting.integer({
@@ -34,31 +39,34 @@ export const proxySettings = {
   }),
   allowedHosts: setting.list({
     variable: 'ALLOWED_HOSTS',
-    doc: 'values of the Host header that are served besides localhost, 127.0.0.1 and [::1]; a name without a port allows every port',
+    doc: 'values of the `Host` header that are served besides `localhost`, `127.0.0.1` and `[::1]`; a name without a port allows every port',
+    word: hostWord,
     optional: true,
   }),
   allowedOrigins: setting.list({
     variable: 'ALLOWED_ORIGINS',
-    doc: 'values of the Origin header that are served besides http on the loopback hosts',
+    doc: 'values of the `Origin` header that are served besides `http` on the loopback hosts',
+    word: originWord,
     optional: true,
   }),
   dremioUrl: setting.url({
     variable: 'DREMIO_URL',
-    doc: 'where Dremio is, for example https://dremio.example:9047',
+    doc: 'where Dremio is, for example `https://dremio.example:9047`; a path prefix is kept',
   }),
-  dremioCaFile: setting.path({
+  dremioCaFile: setting.textFile({
     variable: 'DREMIO_CA_FILE',
-    doc: 'PEM file of the certificate authority that Dremio’s certificate must come from, instead of the public ones',
+    content: 'certificates as PEM text',
+    doc: "certificates of the authorities that Dremio's certificate must come from, instead of the public ones",
     optional: true,
   }),
   tokenFile: setting.path({
     variable: 'TOKEN_FILE',
-    doc: 'the file in which the refresher keeps the Dremio login token',
+    doc: 'the token file that the refresher writes',
     fallback: TOKEN_FILE,
   }),
   refresherUrl: setting.url({
     variable: 'REFRESHER_URL',
-    doc: 'operations address of the refresher, told when Dremio refuses a token, for example http://refresher:9090',
+    doc: 'operations address of the refresher, told when Dremio refuses a token, for example `http://refresher:9090`',
     optional: true,
   }),
   callTimeout: setting.integer({
@@ -103,7 +111,7 @@ export const proxySettings = {
   }),
   drainTimeout: setting.integer({
     variable: 'DRAIN_TIMEOUT',
-    doc: 'how long calls in flight may take to finish when the proxy is stopped',
+    doc: 'how long calls in flight may take to finish after SIGTERM',
     min: 0,
     max: 600,
     unit: 'seconds',
@@ -121,14 +129,14 @@ export const proxySettings = {
   }),
   serverMode: setting.text({
     variable: 'SERVER_MODE',
-    doc: 'which tools the MCP server offers: those for data, or those and the ones about the cluster itself',
+    doc: 'which tools the official MCP server offers: those for data (`FOR_DATA_PATTERNS`), those about the cluster itself (`FOR_SELF`), or both',
     pattern: /^FOR_(DATA_PATTERNS|SELF)(,FOR_(DATA_PATTERNS|SELF))*$/,
     allowed: 'FOR_DATA_PATTERNS, FOR_SELF, or both separated by a comma',
     fallback: 'FOR_DATA_PATTERNS',
   }),
   pollingInterval: setting.number({
     variable: 'POLLING_INTERVAL',
-    doc: 'time between two looks at a running query',
+    doc: 'time between two looks of the official server at a running query',
     min: 0.05,
     max: 60,
     unit: 'seconds',
@@ -136,7 +144,7 @@ export const proxySettings = {
   }),
   allowDml: setting.flag({
     variable: 'ALLOW_DML',
-    doc: 'lets RunSqlQuery change data',
+    doc: 'lets the tool `RunSqlQuery` change data',
     fallback: 'false',
   }),
 } as const;

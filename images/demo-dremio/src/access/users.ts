@@ -18,7 +18,7 @@ export type User = Omit<NewUser, 'password' | 'createdAt'> & {
 };
 
 /** Dremio's rule: at least 8 characters, one digit, one letter (UserServiceUtils.java). */
-const PASSWORD_RULE = /(?=.*[0-9])(?=.*[a-zA-Z]).{8,}/s;
+export const PASSWORD_RULE = /(?=.*[0-9])(?=.*[a-zA-Z]).{8,}/s;
 
 /** Why a new user is not acceptable, or undefined. */
 export function problemWithUser({ userName, password }: NewUser): string | undefined {

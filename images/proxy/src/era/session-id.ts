@@ -3,6 +3,8 @@
  * credential; it works only together with the key that it was given to.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { NamedFileError } from '../../../kit/src/named-file.ts';
+import { readSecretFile } from '../../../kit/src/secret-file.ts';
 import { isLegacyVersion, type LegacyVersion } from './versions.ts';
 
 /** What a client said it can do, one letter each, as the id carries it. */
@@ -20,6 +22,21 @@ export interface Session {
 }
 
 const LONGEST_ID = 512;
+export const SHORTEST_SECRET = 32;
+
+/**
+ * Reads the secret that signs session ids.
+ * @throws NamedFileError when it cannot be read or is too short
+ */
+export async function readSessionSecret(path: string): Promise<string> {
+  const secret = await readSecretFile(path);
+  if (secret.length < SHORTEST_SECRET)
+    throw new NamedFileError(path, {
+      reason: `has less than ${SHORTEST_SECRET} characters`,
+      remedy: `Make one with: openssl rand -hex 32 > ${path}`,
+    });
+  return secret;
+}
 
 export class SessionSigner {
   readonly #secret: string;

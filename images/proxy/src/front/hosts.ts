@@ -2,10 +2,6 @@
  * Which Host and Origin headers are served. A page of another site that has made its name point at this machine
  * sends its own name in Host, so a list of names stops it (DNS rebinding); Origin alone would not.
  */
-import { SettingsError } from '../../../kit/src/settings.ts';
-
-const wrong = (problem: string) => new SettingsError([problem]);
-
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'] as const;
 
 interface Authority {
@@ -21,27 +17,18 @@ function parseAuthority(text: string): Authority | undefined {
   return found?.[1] === undefined ? undefined : { host: found[1], port: found[2] };
 }
 
+/** What the list of more hosts may hold. */
+export const hostWord = {
+  test: (text: string) => parseAuthority(text) !== undefined,
+  allowed: 'hosts with or without a port, such as mcp.example or mcp.example:8443',
+};
+
 const isLoopback = (authority: Authority | undefined) =>
   authority !== undefined && LOOPBACK.some((host) => host === authority.host);
 
-/**
- * A test for Host headers: the loopback hosts and `more`, each with or without a port.
- * @throws SettingsError when `more` is empty or holds something else than a host.
- */
-export function hostTest(
-  variable: string,
-  more: readonly string[] | undefined,
-): (header: string | undefined) => boolean {
-  if (more?.length === 0)
-    throw wrong(`${variable} names no host; leave it unset for the loopback hosts`);
-  const rules = (more ?? []).map((entry) => {
-    const rule = parseAuthority(entry);
-    if (!rule)
-      throw wrong(
-        `${variable} contains ${JSON.stringify(entry)}; expected a host with or without a port, such as mcp.example or mcp.example:8443`,
-      );
-    return rule;
-  });
+/** A test for Host headers: the loopback hosts and `more`, each with or without a port. */
+export function hostTest(more: readonly string[] = []): (header: string | undefined) => boolean {
+  const rules = more.flatMap((entry) => parseAuthority(entry) ?? []);
   return (header) => {
     const given = header === undefined ? undefined : parseAuthority(header);
     if (!given) return false;
@@ -56,26 +43,15 @@ export function hostTest(
 
 const ORIGIN = /^https?:\/\/([^/]+)$/;
 
-/**
- * A test for Origin headers: `http` on the loopback hosts and, exactly, `more`.
- * @throws SettingsError when `more` is empty or holds something else than an origin.
- */
-export function originTest(
-  variable: string,
-  more: readonly string[] | undefined,
-): (header: string) => boolean {
-  if (more?.length === 0)
-    throw wrong(`${variable} names no origin; leave it unset for the loopback hosts`);
-  const allowed = new Set<string>();
-  for (const entry of more ?? []) {
-    const origin = entry.toLowerCase();
-    const host = ORIGIN.exec(origin)?.[1];
-    if (host === undefined || !parseAuthority(host))
-      throw wrong(
-        `${variable} contains ${JSON.stringify(entry)}; expected an origin such as https://app.example`,
-      );
-    allowed.add(origin);
-  }
+/** What the list of more origins may hold. */
+export const originWord = {
+  test: (text: string) => hostWord.test(ORIGIN.exec(text.toLowerCase())?.[1] ?? ''),
+  allowed: 'origins such as https://app.example',
+};
+
+/** A test for Origin headers: `http` on the loopback hosts and, exactly, `more`. */
+export function originTest(more: readonly string[] = []): (header: string) => boolean {
+  const allowed = new Set(more.map((origin) => origin.toLowerCase()));
   return (header) => {
     const origin = header.toLowerCase();
     if (allowed.has(origin)) return true;

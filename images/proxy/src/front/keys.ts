@@ -1,9 +1,9 @@
 /** The bearer keys of clients: named, kept as hashes, compared in constant time, read again when the file changes. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Clock } from '../../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../../kit/src/logger.ts';
-import { SettingsError } from '../../../kit/src/settings.ts';
+import { NamedFileError, readNamedFile } from '../../../kit/src/named-file.ts';
 
 export const SHORTEST_KEY = 16;
 const MAX_FILE_BYTES = 64 * 1024;
@@ -11,6 +11,8 @@ const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 /** What a client can send behind "Bearer" (RFC 6750 section 2.1). */
 const KEY = /^[A-Za-z0-9\-._~+/]+=*$/;
 const POLL_MS = 250;
+const REMEDY =
+  'Write it as {"name of a client": "its key"}; a good key comes from: openssl rand -hex 32';
 
 export interface NamedKey {
   readonly name: string;
@@ -19,10 +21,10 @@ export interface NamedKey {
 
 /**
  * Reads the text of a key file: a JSON object from name to key, or to a list of keys. Errors never quote a key.
- * @throws SettingsError unless there is at least one key and every one is long enough.
+ * @throws NamedFileError unless there is at least one key and every one is long enough.
  */
 export function parseKeys(text: string, path: string): NamedKey[] {
-  const wrong = (what: string) => new SettingsError([`the key file ${path} ${what}`]);
+  const wrong = (reason: string) => new NamedFileError(path, { reason, remedy: REMEDY });
   if (text.trim() === '') throw wrong('is empty');
   let value: unknown;
   try {
@@ -59,6 +61,11 @@ export function parseKeys(text: string, path: string): NamedKey[] {
   return keys;
 }
 
+/** @throws NamedFileError when the file cannot be read or `parseKeys` refuses its text */
+export async function readKeys(path: string): Promise<NamedKey[]> {
+  return parseKeys(await readNamedFile(path, MAX_FILE_BYTES), path);
+}
+
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 interface Entry {
@@ -78,7 +85,7 @@ export class KeyRing {
     this.#log = log;
   }
 
-  /** @throws SettingsError when the file cannot be used. */
+  /** @throws NamedFileError when the file cannot be used. */
   static async open(path: string, clock: Clock, log: Logger): Promise<KeyRing> {
     const ring = new KeyRing(path, log);
     await ring.#load();
@@ -99,15 +106,7 @@ export class KeyRing {
   }
 
   async #load(): Promise<void> {
-    let text: string;
-    try {
-      const { size } = await stat(this.#path);
-      if (size > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
-      text = await readFile(this.#path, 'utf8');
-    } catch (error) {
-      throw new SettingsError([`the key file ${this.#path} cannot be read: ${errorText(error)}`]);
-    }
-    const keys = parseKeys(text, this.#path);
+    const keys = await readKeys(this.#path);
     for (const { key } of keys) this.#log.protect(key);
     this.#entries = keys.map(({ name, key }) => ({ name, digest: digest(key) }));
     this.#version = await this.#fileVersion();

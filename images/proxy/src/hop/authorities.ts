@@ -1,25 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
-import { errorText } from '../../../kit/src/logger.ts';
-import { SettingsError } from '../../../kit/src/settings.ts';
 
 /**
- * Certificates of the authorities that Dremio's certificate may come from: the given file's alone, else the
- * public ones and those of the system.
- * @throws SettingsError when the file cannot be read or holds no certificate.
+ * Certificates of the authorities that Dremio's certificate may come from: the given ones alone (PEM), else
+ * the public ones and those of the system.
  */
-export function trustedAuthorities(caFile: string | undefined): string[] {
-  if (caFile === undefined)
-    return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
-  let text: string;
-  try {
-    text = readFileSync(caFile, 'utf8');
-  } catch (error) {
-    throw new SettingsError([`DREMIO_CA_FILE cannot be read: ${errorText(error)}`]);
-  }
-  if (!text.includes('-----BEGIN CERTIFICATE-----'))
-    throw new SettingsError([`DREMIO_CA_FILE is ${caFile}, which holds no PEM certificate`]);
-  return [text];
+export function trustedAuthorities(given: string | undefined): string[] {
+  if (given !== undefined) return [given];
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
 const UNTRUSTED: ReadonlySet<string | undefined> = new Set([

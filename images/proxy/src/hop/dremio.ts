@@ -43,7 +43,8 @@ export class Dremio {
   readonly #prefix: string;
   readonly #name: string;
 
-  constructor(url: URL, caFile: string | undefined) {
+  /** @param authorities certificates as PEM text; undefined = the public ones and the system's */
+  constructor(url: URL, authorities: string | undefined) {
     this.#name = url.origin;
     this.#prefix = url.pathname.replace(/\/+$/, '');
     this.#pool = new Pool(url.origin, {
@@ -51,7 +52,7 @@ export class Dremio {
       pipelining: 1,
       connect: {
         timeout: CONNECT_MS,
-        ...(url.protocol === 'https:' ? { ca: trustedAuthorities(caFile) } : {}),
+        ...(url.protocol === 'https:' ? { ca: trustedAuthorities(authorities) } : {}),
       },
       // The caller's signal bounds the time; these would add a second, hidden limit.
       headersTimeout: 0,

@@ -1,0 +1,16 @@
+/** A look at the files that the settings name, before the start: each problem in words, with what mends it. */
+import { readCertificates } from '../../kit/src/certificates.ts';
+import { problemWithFile } from '../../kit/src/named-file.ts';
+import { readSessionSecret } from './era/session-id.ts';
+import { readKeys } from './front/keys.ts';
+import { type ProxySettings, proxySettings as schema } from './settings.ts';
+
+/** @returns a line for each file that cannot be used; settings that are not there are passed over */
+export async function inspectFiles(settings: Partial<ProxySettings>): Promise<readonly string[]> {
+  const problems = await Promise.all([
+    problemWithFile(schema.keysFile, settings.keysFile, readKeys),
+    problemWithFile(schema.sessionSecretFile, settings.sessionSecretFile, readSessionSecret),
+    problemWithFile(schema.dremioCaFile, settings.dremioCaFile, readCertificates),
+  ]);
+  return problems.flat();
+}
