@@ -144,7 +144,7 @@ describe('two refreshers on one folder', () => {
     for (let turn = 1; turn <= 50; turn++)
       await Promise.all([
         writer.write({ token: `token-${turn}`, expiresAt: Date.parse('2040-01-01') }),
-        starter.prepare(),
+        starter.removeLeftovers(),
       ]);
     const { file } = await starter.read();
     assert.equal(file.state === 'valid' && file.token, 'token-50');

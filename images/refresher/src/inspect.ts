@@ -11,7 +11,7 @@ import {
 import { readSecretFile } from '../../kit/src/secret-file.ts';
 import type { Values } from '../../kit/src/settings.ts';
 import { refresherSettings as schema } from './settings.ts';
-import { createTokenStore, TokenFolderError } from './token-store.ts';
+import { createTokenStore } from './token-store.ts';
 
 /** @returns a line for each file or folder that cannot be used; settings that are not there are passed over */
 export async function inspectFiles(
@@ -28,20 +28,19 @@ export async function inspectFiles(
 /** @throws NamedFileError when no token can be written to `path` */
 async function tryTokenFolder(path: string): Promise<void> {
   try {
-    await createTokenStore(path).prepare();
+    await createTokenStore(path).tryFolder();
   } catch (error) {
-    if (!(error instanceof TokenFolderError)) throw error;
-    throw new NamedFileError(path, troubleWithFolder(path, error.cause), error);
+    throw new NamedFileError(path, troubleWithFolder(path, error), error);
   }
 }
 
-/** Why a token file cannot be written, by the error of the file system; none = a folder is in its place. */
-export function troubleWithFolder(path: string, cause: unknown): Trouble {
-  if (cause === undefined)
-    return { reason: 'is a folder', remedy: 'Remove that folder, or name a file in it.' };
+/** Why a token file cannot be written, by the error of the file system. */
+export function troubleWithFolder(path: string, error: unknown): Trouble {
   const folder = dirname(path);
-  const code = codeOf(cause);
+  const code = codeOf(error);
   switch (code) {
+    case 'EISDIR':
+      return { reason: 'is a folder', remedy: 'Remove that folder, or name a file in it.' };
     case 'ENOENT':
       return {
         reason: `is in the folder ${folder}, which does not exist`,

@@ -1,7 +1,8 @@
 /** The refresher's settings; docs/settings.md is made from them. */
 import { commonSettings } from '../../kit/src/service.ts';
-import { type Setting, setting } from '../../kit/src/settings.ts';
+import { type Setting, setting, type Values } from '../../kit/src/settings.ts';
 import { TOKEN_FILE } from '../../kit/src/token-file.ts';
+import type { Policy } from './schedule.ts';
 
 const plainUrl = setting.url({
   variable: 'DREMIO_URL',
@@ -72,3 +73,12 @@ export const refresherSettings = {
     fallback: 'false',
   }),
 } as const;
+
+/** The schedule that the settings ask for. */
+export function policyOf(settings: Values<typeof refresherSettings>): Policy {
+  return {
+    checkIntervalMs: settings.checkInterval * 1000,
+    refreshMarginMs: settings.refreshMargin * 1000,
+    logoutAfterMs: settings.logoutReplacedAfter * 1000,
+  };
+}

@@ -12,8 +12,7 @@ import { createLock } from './lock.ts';
 import { createMetrics } from './metrics.ts';
 import { readyReasons, statusOf } from './readiness.ts';
 import { Refresher } from './refresher.ts';
-import type { Policy } from './schedule.ts';
-import type { refresherSettings } from './settings.ts';
+import { policyOf, type refresherSettings } from './settings.ts';
 import { createTokenStore } from './token-store.ts';
 
 /** How long a stop waits for the loop; the file is whole at every moment, so cutting it off is safe. */
@@ -26,7 +25,7 @@ export interface RefresherService extends Running {
 
 /**
  * Starts the refresher.
- * @throws NamedFileError, TokenFolderError when a file cannot be used that `inspectFiles` would have found wrong
+ * @throws the error of the file system when the token folder cannot be read; `inspectFiles` says it in words before
  */
 export async function startRefresher({
   settings,
@@ -41,14 +40,10 @@ export async function startRefresher({
   clock?: typeof systemClock;
   random?: () => number;
 }): Promise<RefresherService> {
-  const policy: Policy = {
-    checkIntervalMs: settings.checkInterval * 1000,
-    refreshMarginMs: settings.refreshMargin * 1000,
-    logoutAfterMs: settings.logoutReplacedAfter * 1000,
-  };
+  const policy = policyOf(settings);
   const credentials = credentialFiles(settings.dremioUsername, settings.dremioPasswordFile);
   const store = createTokenStore(settings.tokenFile);
-  await store.prepare();
+  await store.removeLeftovers();
   const { dremioCaFile } = settings;
   const ca = dremioCaFile === undefined ? undefined : () => readCertificates(dremioCaFile);
 

@@ -28,18 +28,12 @@ export interface TokenStore {
   /** Replaces the file; on failure the old one is untouched and no temporary file stays. */
   write(token: Token): Promise<void>;
   /**
-   * Removes what a killed writer left behind and proves that the folder takes a file.
-   * @throws TokenFolderError in words for the operator
+   * Proves that the folder takes a file, and that none is in the token file's place.
+   * @throws the error of the file system
    */
-  prepare(): Promise<void>;
-}
-
-/** The token file's folder cannot be used. */
-export class TokenFolderError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? {} : { cause });
-    this.name = 'TokenFolderError';
-  }
+  tryFolder(): Promise<void>;
+  /** Removes what killed writers left behind; also what others write just now, who then write again. */
+  removeLeftovers(): Promise<void>;
 }
 
 export function createTokenStore(path: string): TokenStore {
@@ -79,21 +73,17 @@ export function createTokenStore(path: string): TokenStore {
       await syncFolder(folder);
     },
 
-    async prepare() {
-      try {
-        const leftovers = (await readdir(folder)).filter(isTemporary);
-        for (const name of leftovers) await unlink(join(folder, name)).catch(unlessMissing);
-        const trial = temporary();
-        await writeDurably(trial, '{}\n').finally(() => unlink(trial).catch(() => {}));
-      } catch (error) {
-        throw new TokenFolderError(
-          `the token folder ${folder} does not take a file; it must be a folder that user ${process.getuid?.() ?? 'of this process'} can write, not read-only and not full (TOKEN_FILE sets the path)`,
-          error,
-        );
-      }
+    async tryFolder() {
+      const trial = temporary();
+      await writeDurably(trial, '{}\n').finally(() => unlink(trial).catch(() => {}));
       const info = await lstat(path).catch(() => undefined);
       if (info?.isDirectory())
-        throw new TokenFolderError(`${path} is a folder; TOKEN_FILE must name a file`);
+        throw Object.assign(new Error(`${path} is a folder`), { code: 'EISDIR' });
+    },
+
+    async removeLeftovers() {
+      for (const name of (await readdir(folder)).filter(isTemporary))
+        await unlink(join(folder, name)).catch(unlessMissing);
     },
   };
 }
