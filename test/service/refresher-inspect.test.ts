@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { inspectFiles, troubleWithFolder } from '../../images/refresher/src/inspect.ts';
@@ -82,5 +83,85 @@ describe('a look at the files that the refresher needs', () => {
     assert.match(trouble('EDQUOT'), /is full \(EDQUOT\) Make room/);
     assert.match(trouble('EACCES'), /may not write \(EACCES\) .* chown \d+:\d+ \/var\/token /);
     assert.match(trouble('EIO'), /does not take a file \(EIO\)/);
+  });
+});
+
+describe('a start of the refresher on a real file system', () => {
+  const MAIN = new URL('../../images/refresher/src/main.ts', import.meta.url).pathname;
+  let place: Workplace;
+  beforeEach(async () => {
+    place = await makeWorkplace('a-password-1');
+  });
+  afterEach(() => place.remove());
+
+  /** Starts the service behind `command`; it must refuse within 5 s. @returns the problems */
+  const refusal = (command: readonly string[], user: { uid?: number; gid?: number } = {}) => {
+    const [program = '', ...args] = [...command, process.execPath, MAIN];
+    const { status, stdout, stderr, error } = spawnSync(program, args, {
+      ...user,
+      env: {
+        PATH: process.env.PATH ?? '',
+        FOLDER: place.tokenFolder,
+        DREMIO_URL: 'http://127.0.0.1:9',
+        DREMIO_USERNAME: 'ann',
+        DREMIO_PASSWORD_FILE: place.passwordFile,
+        TOKEN_FILE: place.tokenFile,
+        OPERATIONS_PORT: '0',
+      },
+      encoding: 'utf8',
+      timeout: 5000,
+    });
+    assert.equal(error, undefined);
+    assert.equal(status, 69, stdout + stderr);
+    const lines = stdout.split('\n').filter(Boolean).slice(1);
+    return lines.map((line) => String((JSON.parse(line) as { problem: unknown }).problem));
+  };
+
+  const unshared = ['unshare', '--map-root-user', '--mount', 'sh', '-euc'];
+  const [unshare = '', ...options] = unshared;
+  const mounts = spawnSync(unshare, [...options, 'mount -t tmpfs none /tmp']).status === 0;
+  const noMounts = mounts
+    ? false
+    : 'SKIPPED: this system lets no process mount in a namespace of its own';
+
+  for (const [what, script, words] of [
+    ['read-only', 'mount -o remount,ro,bind "$FOLDER"', 'is read-only (EROFS)'],
+    ['full', 'head -c 4096 /dev/zero > "$FOLDER/other"', 'is full (ENOSPC)'],
+  ] as const)
+    it(`R8: ends within 5 s and tells so when the token folder is ${what}`, {
+      skip: noMounts,
+    }, () => {
+      const mount = `mount -t tmpfs -o size=4k none "$FOLDER"; ${script}; exec "$@"`;
+      const problems = refusal([...unshared, mount, 'sh']);
+      assert.equal(problems.length, 1, problems.join('\n'));
+      assert.ok(
+        problems[0]?.startsWith(
+          `TOKEN_FILE is ${place.tokenFile}, which is in the folder ${place.tokenFolder}, which ${words}; expected`,
+        ),
+        problems[0],
+      );
+    });
+
+  // Nobody but root needs to become somebody else to be refused.
+  const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const reaches = spawnSync(process.execPath, ['--check', MAIN], nobody).status === 0;
+  const noReach = reaches ? false : 'SKIPPED: another user cannot read the sources here';
+  it('R8: ends within 5 s and tells so when folder and password are not those of its user', {
+    skip: noReach,
+  }, async () => {
+    await chmod(place.folder, 0o755);
+    await chmod(place.tokenFolder, 0o555);
+    await chmod(place.passwordFile, 0o000);
+    const [password = '', token = '', ...others] = refusal([], nobody);
+    const id = nobody.uid === undefined ? '\\d+:\\d+' : '65534:65534';
+    assert.match(
+      password,
+      new RegExp(`^DREMIO_PASSWORD_FILE is .*, which user ${id} may not read`),
+    );
+    assert.match(password, new RegExp(`chown ${id} ${place.passwordFile} && chmod 0400`));
+    assert.match(token, new RegExp(`, to which user ${id} may not write \\(EACCES\\); expected`));
+    assert.match(token, new RegExp(`chown ${id} ${place.tokenFolder} && chmod 2750`));
+    assert.deepEqual(others, []);
+    assert.deepEqual(await readdir(place.tokenFolder), []);
   });
 });
