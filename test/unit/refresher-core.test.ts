@@ -88,24 +88,28 @@ describe('the refresher over time', () => {
     let met = 0;
     for (let seed = 1; seed <= 1000; seed++) {
       const random = seededRandom(seed);
-      // Every tenth begins with the latest renewal there can be; most others shortly before one, the rest anywhere.
-      const latest = seed % 10 === 0;
-      const begin = random() < 0.7 ? 23.4 + random() / 2 : 1 + 60 * random();
-      const from = START + (latest ? 24 * HOUR : Math.floor(begin * HOUR));
-      const to = from + Math.ceil(latest || random() < 0.5 ? longest : longest * random());
+      let from = Number.POSITIVE_INFINITY;
+      let to = Number.POSITIVE_INFINITY;
       const down = (now: number) => now >= from && now < to;
       // One kind of trouble, or one after the other; probes may get through some of the time.
       const kinds = random() < 0.5 ? [pick(troubles, random)] : troubles;
       const answered = random() < 0.3 ? random() : 0;
       const world = new World({
         lifeMs: 30 * HOUR,
-        random: latest ? () => 0 : random,
+        random,
         login: (now) =>
           down(now)
             ? failure(pick(kinds, random), random() < 0.2 ? random() * HOUR : undefined)
             : undefined,
         probe: (now) => (down(now) && random() >= answered ? pick(unhelpful, random) : undefined),
       });
+      world.run(HOUR);
+      // Every fourth begins with a renewal, the worst moment; most others shortly before one, the rest anywhere.
+      const renewal = world.state.inFile?.refreshAt ?? 0;
+      const worst = seed % 4 === 0;
+      const early = random() < 0.7 ? random() * 30 * MINUTE : (random() - 1.5) * 20 * HOUR;
+      from = worst ? renewal : Math.max(world.now, Math.floor(renewal - early));
+      to = from + Math.ceil(worst || random() < 0.5 ? longest : longest * random());
       world.runUntil(to + 5 * MINUTE);
       if (world.logins.some(({ ok }) => !ok)) {
         met++;
