@@ -15,11 +15,22 @@ export type Source =
       readonly ca?: string;
       /** An existing Docker network to reach Dremio on. */
       readonly network?: string;
+      /** Whether the first user of a Dremio that has none is created from these credentials. */
+      readonly createFirstUser: boolean;
     };
+
+/** How the login token is kept; all in seconds. */
+export interface TokenCare {
+  readonly checkInterval: number;
+  readonly refreshMargin: number;
+  /** 0 = never. */
+  readonly logoutAfter: number;
+}
 
 export interface Config {
   readonly stack: string;
   readonly source: Source;
+  readonly token: TokenCare;
   readonly mcpPort: number;
   /** The bearer key of MCP clients; one is made when there is none. */
   readonly mcpKey?: pulumi.Output<string>;
@@ -62,6 +73,11 @@ export function loadConfig(): Config {
   return Object.freeze({
     stack,
     source: settled.source,
+    token: {
+      checkInterval: settled.tokenCheckInterval,
+      refreshMargin: settled.tokenRefreshMargin,
+      logoutAfter: settled.tokenLogoutAfter,
+    },
     mcpPort: settled.mcpPort,
     ...(settled.mcpKey === undefined ? {} : { mcpKey: pulumi.secret(settled.mcpKey) }),
     allowedHosts: settled.allowedHosts ?? [],
@@ -121,7 +137,10 @@ function readSource(raw: Raw, config: pulumi.Config, problems: string[]): Source
     ['dremioUrl', 'dremioUsername', 'dremioPassword', 'dremioCa', 'dremioNetwork'] as const
   ).filter((key) => config.get(key));
   if (raw.demo) {
-    for (const key of ownKeys)
+    const set = raw.dremioCreateFirstUser
+      ? [...ownKeys, 'dremioCreateFirstUser' as const]
+      : ownKeys;
+    for (const key of set)
       problems.push(
         `"demo" is true and "${key}" is set; a stack has the demo or your own Dremio, not both. ` +
           `Keep one: npm run up -- --set demo=false, or npm run up -- --unset ${key}`,
@@ -145,6 +164,7 @@ function readSource(raw: Raw, config: pulumi.Config, problems: string[]): Source
     url,
     username,
     password: pulumi.secret(password),
+    createFirstUser: raw.dremioCreateFirstUser,
     ...(raw.dremioCa === undefined ? {} : { ca: raw.dremioCa }),
     ...(raw.dremioNetwork === undefined ? {} : { network: raw.dremioNetwork }),
   };

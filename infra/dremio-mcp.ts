@@ -8,6 +8,8 @@ export interface DremioAddress {
   readonly url: string;
   readonly username: string;
   readonly password: pulumi.Output<string>;
+  /** Whether the first user of a Dremio that has none is created from these credentials. */
+  readonly createFirstUser: boolean;
   /** PEM text of the authority behind its certificate. */
   readonly ca?: string;
   /** Its name resolves to the machine that the containers run on. */
@@ -70,6 +72,10 @@ export class DremioMcp extends pulumi.ComponentResource {
           ...shared,
           DREMIO_USERNAME: dremio.username,
           DREMIO_PASSWORD_FILE: '/run/secrets/dremio-password',
+          CREATE_FIRST_USER: String(dremio.createFirstUser),
+          CHECK_INTERVAL: String(config.token.checkInterval),
+          REFRESH_MARGIN: String(config.token.refreshMargin),
+          LOGOUT_REPLACED_AFTER: String(config.token.logoutAfter),
         },
         secrets: { 'dremio-password': dremio.password, ...ca },
         mounts: [{ volume: token, path: TOKEN_FOLDER, readOnly: false }],

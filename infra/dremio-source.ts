@@ -21,7 +21,14 @@ export function dremioAddress(
     );
     const { url, username, password } = demo;
     return {
-      dremio: { url, username, password, onHost: false, after: [demo.service] },
+      dremio: {
+        url,
+        username,
+        password,
+        createFirstUser: false,
+        onHost: false,
+        after: [demo.service],
+      },
       egress: [],
     };
   }
@@ -31,9 +38,17 @@ export function dremioAddress(
       `dremioUrl ${source.url.origin} means this machine: containers reach it as ${url} through ${HOST_NAME}. ` +
         'It must listen on more than the loopback address.',
     );
-  const { username, password, ca } = source;
+  const { username, password, createFirstUser, ca } = source;
   return {
-    dremio: { url, username, password, ...(ca === undefined ? {} : { ca }), onHost, after: [] },
+    dremio: {
+      url,
+      username,
+      password,
+      createFirstUser,
+      ...(ca === undefined ? {} : { ca }),
+      onHost,
+      after: [],
+    },
     egress: [
       source.network === undefined
         ? platform.network('egress', { internal: false }, parent)

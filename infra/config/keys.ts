@@ -7,6 +7,7 @@ import {
   matching,
   number,
   oneOf,
+  zeroOr,
 } from './values.ts';
 
 /** Every config key of a stack; defaults and descriptions stand in Pulumi.yaml. */
@@ -18,6 +19,11 @@ export const keys = {
   dremioPassword: matching(/^[^\r\n]+$/, 'a password of one line', ''),
   dremioCa: certificate,
   dremioNetwork: matching(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'the name of a Docker network', 'dremio'),
+  dremioCreateFirstUser: flag,
+  tokenCheckInterval: number({ min: 5, max: 3600, unit: 'seconds', whole: true }),
+  tokenRefreshMargin: number({ min: 1, max: 31_536_000, unit: 'seconds', whole: true }),
+  // A call may take two minutes, and one that began before a rotation still uses the replaced token.
+  tokenLogoutAfter: zeroOr(number({ min: 120, max: 604_800, unit: 'seconds', whole: true })),
   mcpPort: number({ min: 1, max: 65_535, whole: true }),
   mcpKey: matching(/^[A-Za-z0-9\-._~+/]{32,}$/, '32 or more letters, digits and -._~+/', ''),
   allowedHosts: listOf(matching(/^[A-Za-z0-9.-]+$/, 'a host name without port', 'mcp.example')),
@@ -43,6 +49,10 @@ export type Key = keyof typeof keys;
 const withDefault = [
   'demo',
   'demoTokenLife',
+  'dremioCreateFirstUser',
+  'tokenCheckInterval',
+  'tokenRefreshMargin',
+  'tokenLogoutAfter',
   'mcpPort',
   'serverMode',
   'pollingInterval',

@@ -31,6 +31,13 @@ export const number = (options: {
   },
 });
 
+/** 0, which means "never" or "off", besides what `kind` allows. */
+export const zeroOr = (kind: Kind<number>): Kind<number> => ({
+  allowed: `0, or ${kind.allowed}`,
+  example: kind.example,
+  parse: (text) => (Number(text) === 0 && text.trim() !== '' ? 0 : kind.parse(text)),
+});
+
 export const matching = (pattern: RegExp, allowed: string, example: string): Kind<string> => ({
   allowed,
   example,

@@ -43,6 +43,17 @@ describe('the config of a stack', { concurrency: 2 }, () => {
     assert.doesNotMatch(message, /short-key/);
   });
 
+  it('refuses to create the first user of the demo, which has one, and a logout during calls', async () => {
+    const message = await refusal({
+      config: { demo: 'true', dremioCreateFirstUser: 'true', tokenLogoutAfter: '60' },
+    });
+    assert.match(message, /"demo" is true and "dremioCreateFirstUser" is set/);
+    assert.match(
+      message,
+      /"tokenLogoutAfter" is "60"; expected 0, or a whole number from 120 to 604800 \(seconds\)/,
+    );
+  });
+
   it('refuses the stack prod, whose platform is not there', async () => {
     assert.match(
       await refusal({ stack: 'prod', config: { demo: 'true' } }),

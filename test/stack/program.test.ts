@@ -182,6 +182,25 @@ describe('a stack with one’s own Dremio', { concurrency: 2 }, () => {
     }
   });
 
+  it('tells the refresher when to check, renew and log out, and whether to create the first user', async () => {
+    const usual = environment(await recordProgram({ config: own, secrets }), 'refresher');
+    const tuned = {
+      tokenCheckInterval: '60',
+      tokenRefreshMargin: '7200',
+      tokenLogoutAfter: '600',
+      dremioCreateFirstUser: 'true',
+    };
+    const program = await recordProgram({ config: { ...own, ...tuned }, secrets });
+    const pick = (all: Record<string, string>) => [
+      all.CHECK_INTERVAL,
+      all.REFRESH_MARGIN,
+      all.LOGOUT_REPLACED_AFTER,
+      all.CREATE_FIRST_USER,
+    ];
+    assert.deepEqual(pick(usual), ['300', '21600', '0', 'false']);
+    assert.deepEqual(pick(environment(program, 'refresher')), ['60', '7200', '600', 'true']);
+  });
+
   it('joins an existing network instead of making one', async () => {
     const program = await recordProgram({ config: { ...own, dremioNetwork: 'company' }, secrets });
     assert.ok(!program.resources.some(({ name }) => name === 'egress'));

@@ -19,6 +19,26 @@ const dremioUrl: Setting<URL> = {
   },
 };
 
+const anyGrace = setting.integer({
+  variable: 'LOGOUT_REPLACED_AFTER',
+  doc: 'how long after its replacement a token is logged out of Dremio; 0: never, it ends by itself',
+  min: 0,
+  max: 604_800,
+  unit: 'seconds',
+  fallback: '0',
+});
+/** A call of the proxy may take this long, and whoever makes it may still use the token that was replaced, s. */
+const LONGEST_CALL = 120;
+
+const logoutReplacedAfter: Setting<number> = {
+  ...anyGrace,
+  allowed: `0, or a whole number from ${LONGEST_CALL} to 604800 (seconds)`,
+  parse: (text) => {
+    const grace = anyGrace.parse(text);
+    return grace === 0 || (grace && grace >= LONGEST_CALL) ? grace : undefined;
+  },
+};
+
 export const refresherSettings = {
   ...commonSettings,
   dremioUrl,
@@ -59,14 +79,7 @@ export const refresherSettings = {
     unit: 'seconds',
     fallback: '21600',
   }),
-  logoutReplacedAfter: setting.integer({
-    variable: 'LOGOUT_REPLACED_AFTER',
-    doc: 'how long after its replacement a token is logged out of Dremio; longer than any call takes. 0: never, it ends by itself',
-    min: 0,
-    max: 604_800,
-    unit: 'seconds',
-    fallback: '0',
-  }),
+  logoutReplacedAfter,
   createFirstUser: setting.flag({
     variable: 'CREATE_FIRST_USER',
     doc: 'whether to create DREMIO_USERNAME with that password as the first user of a Dremio that has none',
