@@ -47,16 +47,23 @@ export interface RefresherProcess {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-export function startRefresherProcess(environment: Record<string, string>): RefresherProcess {
-  const child = spawn(process.execPath, [MAIN], {
+/** The refresher's command, with nothing of this process's environment but the path. */
+export function refresherCommand(environment: Record<string, string>, args: string[] = []) {
+  return {
+    file: process.execPath,
+    args: [MAIN, ...args],
     env: {
       PATH: process.env.PATH ?? '',
       NODE_COMPILE_CACHE: COMPILE_CACHE,
       OPERATIONS_PORT: '0',
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  };
+}
+
+export function startRefresherProcess(environment: Record<string, string>): RefresherProcess {
+  const { file, args, env } = refresherCommand(environment);
+  const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const lines: LogLine[] = [];
   let rest = '';
