@@ -47,9 +47,10 @@ describe('the refresher service', () => {
     await place.remove();
   });
 
-  const run = async (options: DemoDremioOptions = {}) => {
+  const run = async (options: DemoDremioOptions = {}, changes: Record<string, string> = {}) => {
     demo = await start({ now, ...options });
     const settings = readSettings(refresherSettings, {
+      ...changes,
       DREMIO_URL: demo.url,
       DREMIO_USERNAME: DEMO_USER.userName,
       DREMIO_PASSWORD_FILE: place.passwordFile,
@@ -142,6 +143,55 @@ describe('the refresher service', () => {
     demo.users.add(DEMO_USER);
     pass(30_000);
     await readyBecause();
+  });
+
+  it('creates the first user where that is wanted, and logs in as that user at once', async () => {
+    await run({ users: [] }, { CREATE_FIRST_USER: 'true' });
+    await readyBecause();
+    assert.equal(events('first_user_created')[0]?.username, DEMO_USER.userName);
+    assert.equal(events('login_failed').length, 0);
+    assert.equal(demo.requests.entries('PUT /apiv2/bootstrap/firstuser').length, 1);
+  });
+
+  it('does not try again and again to create a first user that Dremio does not take', async () => {
+    await writeFile(place.passwordFile, 'short\n', { mode: 0o600 });
+    await run({ users: [] }, { CREATE_FIRST_USER: 'true' });
+    await readyBecause('no_first_user', 'no_token');
+    const { body } = await call('/readyz');
+    assert.match(JSON.stringify(body), /at least 8 characters, a letter and a digit/);
+    assert.equal(demo.requests.entries('PUT /apiv2/bootstrap/firstuser').length, 1);
+    const { body: status } = await call('/status');
+    const failure = status.login_failure as { next_try_at: string };
+    assert.ok(Date.parse(failure.next_try_at) >= Date.now() + 8_000);
+  });
+
+  it('logs a replaced token out once its grace is over, and says so without showing it', async () => {
+    await run({ tokenLifeMs: 30 * 3_600_000 }, { LOGOUT_REPLACED_AFTER: '600' });
+    const first = await until('a token', token);
+    pass(25 * 3_600_000);
+    await until('another token', () => events('token_written').length === 2);
+    assert.equal(demo.tokens.valid, 2);
+    pass(601_000);
+    await until('the logout', () => demo.tokens.valid === 1);
+    await until('its record', () => events('token_logged_out').length === 1);
+    const [replaced] = events('token_written');
+    assert.equal(events('token_logged_out')[0]?.fingerprint, replaced?.fingerprint);
+    assert.notEqual(await token(), first);
+    await readyBecause();
+    assert.ok(!JSON.stringify(lines).includes(first));
+  });
+
+  it('takes a corrected password up at once, without waiting for a tick', async () => {
+    await writeFile(place.passwordFile, 'wrong-password-1\n', { mode: 0o600 });
+    await run();
+    await readyBecause('credentials_refused', 'no_token');
+    // No time passes for the service: only the watch on the file can tell it.
+    await writeFile(`${place.passwordFile}.new`, `${DEMO_USER.password}\n`);
+    await rename(`${place.passwordFile}.new`, place.passwordFile);
+    const { time } = await until('the change', () => events('credentials_changed')[0]);
+    await readyBecause();
+    const refused = Date.parse(String(events('login_failed')[0]?.time));
+    assert.ok(Date.parse(String(time)) - refused < 5000, 'sooner than the next look at the files');
   });
 
   it('waits for a Dremio that starts after it', async () => {
