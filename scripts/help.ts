@@ -33,7 +33,7 @@ starts one, saying so first), checks disk, port and the login to Dremio, picks t
 the stack; else the Pulumi CLI on PATH; else its official download; else the runner in local/), gets the base image
 (pulls it, or builds one from Debian packages), deploys, waits until ready, runs a query through the URL.
 
-Settings are listed with their meaning in Pulumi.yaml. What you set is kept in .lakehouse/<stack>/, which git
+Settings are listed with their meaning in docs/settings.md. What you set is kept in .lakehouse/<stack>/, which git
 ignores; secrets there are encrypted. The password of Dremio may also come from the environment variable
 DREMIO_PASSWORD. DOCKER_HOST, or the setting docker:host, names another Docker engine. PULUMI_BACKEND_URL,
 PULUMI_ACCESS_TOKEN and PULUMI_CONFIG_PASSPHRASE(_FILE) replace the backend and passphrase in .lakehouse/.

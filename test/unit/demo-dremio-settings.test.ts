@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { demoSettings } from '../../images/demo-dremio/src/settings.ts';
 
 const read = (path: string) =>
   readFileSync(new URL(`../../images/demo-dremio/${path}`, import.meta.url), 'utf8');
-
-test('the README lists every setting with its default', () => {
-  const table = read('README.md');
-  for (const { variable, fallback } of Object.values(demoSettings)) {
-    const row = table.split('\n').find((line) => line.startsWith(`| \`${variable}\` |`));
-    assert.ok(row, `${variable} is not in the README`);
-    assert.ok(row.includes(fallback === undefined ? '| none |' : `\`${fallback}\``), row);
-  }
-});
 
 test('the image runs as its own user, without a shell around the service', () => {
   const dockerfile = read('Dockerfile');

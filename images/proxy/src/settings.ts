@@ -26,7 +26,7 @@ export const proxySettings = {
   sessionSecretFile: setting.secretFile({
     variable: 'SESSION_SECRET_FILE',
     content: `a secret of at least ${SHORTEST_SECRET} characters on one line`,
-    doc: 'secret that signs session ids, the same for every replica; without it one is made at start, and sessions end with the process',
+    doc: 'signs session ids, the same for every replica; without it one is made at start, and sessions end with the process',
     optional: true,
   }),
   sessionLife: setting.integer({

@@ -49,7 +49,7 @@ export const refresherSettings = {
   dremioPasswordFile: setting.secretFile({
     variable: 'DREMIO_PASSWORD_FILE',
     content: 'the password alone, on one line',
-    doc: "file with that user's password; read again at every tick, so a change is taken up",
+    doc: "that user's password; a change of the file is taken up",
   }),
   dremioCaFile: setting.textFile({
     variable: 'DREMIO_CA_FILE',

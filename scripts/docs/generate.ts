@@ -1,0 +1,7 @@
+/** `npm run docs`: writes the pages of docs/ that are made from sources. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { settingsPage } from './settings-page.ts';
+
+const file = (path: string) => new URL(`../../${path}`, import.meta.url);
+
+writeFileSync(file('docs/settings.md'), settingsPage(readFileSync(file('Pulumi.yaml'), 'utf8')));
