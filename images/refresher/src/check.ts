@@ -36,6 +36,7 @@ export async function* check(
   else yield ok('settings', 'all are as they should be');
   const files = await inspectFiles(values);
   if (files.length > 0) yield* files.map((text) => wrong('files', text));
+  else if (problems.length > 0) yield ok('files', 'those that are named can be used');
   else yield ok('files', 'password file, CA file and token folder can be used');
   if (problems.length > 0 || files.length > 0)
     yield skipped('Dremio', 'not asked while the above is wrong');
