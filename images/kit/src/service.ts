@@ -58,25 +58,29 @@ export async function runService<S extends Schema & typeof commonSettings>(
   process.on('unhandledRejection', die('unexpected_error', EXIT.failed));
 
   let stopping = false;
+  let inspection: Promise<readonly string[]> | undefined;
   let running: Running | undefined;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(0);
     stopping = true;
     log.info('stopping', { signal });
-    Promise.resolve(running?.stop()).then(
-      () => {
+    // A look at files is not cut off: what it wrote on trial would stay.
+    Promise.resolve(inspection)
+      .then(() => running?.stop())
+      .then(() => {
         log.audit('stopped');
         process.exit(0);
-      },
-      die('stop_failed', EXIT.failed),
-    );
+      })
+      .catch(die('stop_failed', EXIT.failed));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // The audit of every run begins with this line, and ends with `stopped` if the run did end in order.
   log.audit('starting', { node: process.version });
   try {
-    const all = [...problems, ...((await definition.inspect?.(values)) ?? [])];
+    inspection = definition.inspect?.(values);
+    const all = [...problems, ...((await inspection) ?? [])];
+    if (stopping) return;
     for (const problem of all) log.error('setting_wrong', { problem });
     if (all.length > 0) process.exit(problems.length > 0 ? EXIT.settings : EXIT.unavailable);
     running = await definition.start({ settings: values as Values<S>, log });
