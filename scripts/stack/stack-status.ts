@@ -119,7 +119,7 @@ export function newestError(lines: readonly string[]): LoggedError | null {
   for (const levels of [['error', 'fatal'], ['warn']]) {
     const found = entries.findLast(({ level }) => levels.includes(String(level)));
     if (found === undefined) continue;
-    const words = [found.error, found.message, found.reason, found.why].filter(
+    const words = [found.error, found.problem, found.message, found.reason, found.why].filter(
       (word): word is string => typeof word === 'string',
     );
     return {

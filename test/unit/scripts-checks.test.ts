@@ -156,6 +156,8 @@ describe('the status of a stack', () => {
     assert.deepEqual(found, { time: 't', level: 'error', event: 'b', detail: 'why' });
     assert.equal(newestError([line('warn', 'c'), line('info', 'd')])?.event, 'c');
     assert.equal(newestError([line('info', 'd')]), null);
+    const refused = '{"level":"error","event":"setting_wrong","problem":"X is not set"}';
+    assert.equal(newestError([refused])?.detail, 'X is not set');
   });
 
   it('takes what a probe answers, reasons or plain words', () => {
