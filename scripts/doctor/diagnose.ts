@@ -11,7 +11,7 @@ import { type Engine, findEngine, requireEngine } from '../engine/docker-engine.
 import { whatIsMissing } from '../entry/dependencies.mjs';
 import { dremioLogin, loopbackProblem } from '../preflight/check.ts';
 import { diskProblem, engineDiskFree } from '../preflight/disk.ts';
-import { loginProblem, tryLogin } from '../preflight/dremio.ts';
+import { loginProblem, loginSuccess, tryLogin } from '../preflight/dremio.ts';
 import { checkPort } from '../preflight/port.ts';
 import { findProgram } from '../process.ts';
 import { stackFiles } from '../stack/stack-files.ts';
@@ -175,16 +175,16 @@ async function* checkDremio(config: StackConfig, docker: Docker): AsyncGenerator
     yield { check, kind: 'problem', text: 'no Dremio is named completely', fix };
     return;
   }
-  const { url, username } = login;
+  const { url } = login;
   if (config.has('dremioNetwork')) {
     const text = `${url} is on the network ${config.get('dremioNetwork')}, out of reach from here`;
     yield { check, kind: 'note', text };
     return;
   }
-  const problem =
-    loginProblem(await tryLogin(login), login) ?? (await loopbackProblem(docker, url));
+  const outcome = await tryLogin(login);
+  const problem = loginProblem(outcome, login) ?? (await loopbackProblem(docker, url));
   yield problem === undefined
-    ? { check, kind: 'ok', text: `login to ${url} as ${username}` }
+    ? { check, kind: 'ok', text: loginSuccess(outcome, login) }
     : { check, kind: 'problem', text: problem.message, fix: problem.advice };
 }
 

@@ -7,7 +7,13 @@ import type { Engine } from '../engine/docker-engine.ts';
 import { findLeftovers } from '../stack/leftovers.ts';
 import type { Display } from '../terminal/tasks.ts';
 import { diskProblem, engineDiskFree } from './disk.ts';
-import { type DremioLogin, type LoginOutcome, loginProblem, tryLogin } from './dremio.ts';
+import {
+  type DremioLogin,
+  type LoginOutcome,
+  loginProblem,
+  loginSuccess,
+  tryLogin,
+} from './dremio.ts';
 import { checkPort } from './port.ts';
 import { isLoopbackOnly, socketTables } from './port-owner.ts';
 
@@ -76,7 +82,7 @@ async function checkDremio(
 ): Promise<string | undefined> {
   const login = await dremioLogin(config);
   if (login === undefined) return undefined;
-  const { url, username } = login;
+  const { url } = login;
   if (config.has('dremioNetwork') || isRemote(engine.address)) {
     display.note(`Dremio at ${url} is not asked from here: only the containers can reach it.`);
     return undefined;
@@ -87,7 +93,7 @@ async function checkDremio(
   if (problem === undefined) {
     if (isLoopback(url))
       display.note(`${url} means this machine: containers reach it as host.docker.internal.`);
-    return `login to ${url} as ${username}`;
+    return loginSuccess(outcome, login);
   }
   const deployed = (await findLeftovers(docker, config.files.stack)).containers.length > 0;
   if (!deployed || !PASSING.has(outcome.kind)) throw problem;
@@ -103,7 +109,8 @@ export async function dremioLogin(config: StackConfig): Promise<DremioLogin | un
   if (config.get('demo') === 'true' || url === undefined || !URL.canParse(url)) return undefined;
   if (username === undefined || password === undefined) return undefined;
   const ca = config.get('dremioCa');
-  return { url, username, password, ...(ca === undefined ? {} : { ca }) };
+  const createsFirstUser = config.get('dremioCreateFirstUser') === 'true';
+  return { url, username, password, createsFirstUser, ...(ca === undefined ? {} : { ca }) };
 }
 
 const isLoopback = (url: string) =>

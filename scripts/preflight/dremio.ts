@@ -11,6 +11,8 @@ export interface DremioLogin {
   readonly password: string;
   /** PEM text of the authority behind Dremio's certificate. */
   readonly ca?: string;
+  /** Whether the refresher creates this user on a Dremio that has none. */
+  readonly createsFirstUser?: boolean;
 }
 
 /** How a login attempt ended. */
@@ -93,7 +95,14 @@ export function classifyFailure(error: unknown): LoginOutcome {
   return { kind: 'network', detail: messageOf(error) };
 }
 
-/** The error for the user; `undefined` when the login worked. */
+/** What a login without a problem found, for people. */
+export function loginSuccess(outcome: LoginOutcome, { url, username }: DremioLogin): string {
+  return outcome.kind === 'no-first-user'
+    ? `${url} has no user yet; the refresher creates ${username}`
+    : `login to ${url} as ${username}`;
+}
+
+/** The error for the user; `undefined` when the login worked, or will once the first user is created. */
 export function loginProblem(outcome: LoginOutcome, login: DremioLogin): CommandError | undefined {
   const { url, username } = login;
   const problem = (message: string, ...advice: string[]) => new CommandError(message, { advice });
@@ -108,9 +117,11 @@ export function loginProblem(outcome: LoginOutcome, login: DremioLogin): Command
         'Or correct the user: npm run up -- --set dremioUsername=…',
       );
     case 'no-first-user':
+      if (login.createsFirstUser) return undefined;
       return problem(
         `Dremio at ${url} has no user yet (403).`,
         `Open ${url} in a browser and create the first user, then run the command again.`,
+        `Or let the refresher create "${username}": npm run up -- --set dremioCreateFirstUser=true`,
       );
     case 'forbidden':
       return problem(

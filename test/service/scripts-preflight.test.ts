@@ -6,7 +6,12 @@ import { type AddressInfo, createServer as createTcp, type Server } from 'node:n
 import { after, before, describe, it } from 'node:test';
 import { generate } from 'selfsigned';
 import { DEMO_USER, start } from '../../images/demo-dremio/src/index.ts';
-import { type DremioLogin, loginProblem, tryLogin } from '../../scripts/preflight/dremio.ts';
+import {
+  type DremioLogin,
+  loginProblem,
+  loginSuccess,
+  tryLogin,
+} from '../../scripts/preflight/dremio.ts';
 import { describeOwner } from '../../scripts/preflight/port.ts';
 import { isPortFree, nextFreePort, processOnPort } from '../../scripts/preflight/port-owner.ts';
 
@@ -86,8 +91,17 @@ describe('the login to Dremio before a deployment', () => {
         response.end('{"errorMessage":"No User Available"}');
       },
       async (url) => {
-        const { message } = await outcome({ url, username: 'u', password: 'secret-1' });
+        const login = { url, username: 'u', password: 'secret-1' };
+        const { message, advice } = await outcome(login);
         assert.match(message, /has no user yet \(403\)/);
+        assert.match(advice[1] ?? '', /--set dremioCreateFirstUser=true/);
+        const creating = { ...login, createsFirstUser: true };
+        const found = await tryLogin(creating);
+        assert.equal(loginProblem(found, creating), undefined);
+        assert.equal(
+          loginSuccess(found, creating),
+          `${url} has no user yet; the refresher creates u`,
+        );
       },
     );
   });
