@@ -159,10 +159,9 @@ export class SteppedClock {
   }
 
   #move(to: number): void {
-    if (to > this.#passed) {
-      const from = this.now();
-      for (const listener of this.#listeners) listener(from, from + to - this.#passed);
-    }
+    if (to <= this.#passed) return;
+    const from = this.now();
+    for (const listener of this.#listeners) listener(from, from + to - this.#passed);
     this.#passed = to;
   }
 
@@ -192,15 +191,20 @@ export class SteppedClock {
 /**
  * Gives the files of `folder` modification times of `clock` instead of the disk's own, before each step of time; for
  * programs that conclude something from a file's age.
+ * @param now the wall clock of the machine that the files are on; the true time when left out
  */
-export function stampFiles(clock: SteppedClock, folder: string): () => void {
+export function stampFiles(
+  clock: SteppedClock,
+  folder: string,
+  now = () => clock.now(),
+): () => void {
   const stamped = new Map<string, number>();
-  return clock.beforeMove((from) => {
+  return clock.beforeMove(() => {
     for (const name of readdirSync(folder)) {
       const path = join(folder, name);
       const { mtimeMs } = statSync(path);
       if (stamped.get(path) === mtimeMs) continue;
-      utimesSync(path, from / 1000, from / 1000);
+      utimesSync(path, now() / 1000, now() / 1000);
       stamped.set(path, statSync(path).mtimeMs);
     }
   });
