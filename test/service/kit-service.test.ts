@@ -15,6 +15,8 @@ async function run(
   const child = spawn(process.execPath, [FIXTURE], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
   });
   const lines: Line[] = [];
   let output = '';
