@@ -15,7 +15,12 @@ export const keys = {
   demo: flag,
   demoTokenLife: number({ min: 5, max: 315_360_000, unit: 'seconds', whole: true }),
   dremioUrl: httpUrl,
-  dremioUsername: matching(/^[^":\r\n]+$/, 'a Dremio user name', 'analyst'),
+  dremioUsername: matching(
+    // No quotation mark or colon, as Dremio wants it (`UserServiceUtils`), and no white space around it.
+    /^(?!\s)[^":\r\n]+(?<!\s)$/,
+    'a Dremio user name: without " and :, and without white space around it',
+    'analyst',
+  ),
   dremioPassword: matching(/^[^\r\n]+$/, 'a password of one line', ''),
   dremioCa: certificate,
   dremioNetwork: matching(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'the name of a Docker network', 'dremio'),
@@ -69,8 +74,14 @@ export type Raw = { readonly [K in (typeof withDefault)[number]]: Value<K> } & {
   readonly [K in Key]?: Value<K>;
 };
 
+/** What the secrets mean; they have no entry in Pulumi.yaml, since Pulumi would make them required. */
+export const secrets: { readonly [K in Key]?: string } = {
+  dremioPassword: 'Password of `dremioUsername`; needed with it.',
+  mcpKey: 'Key that MCP clients send; one is made when it is not set.',
+};
+
 /** Keys whose values must be encrypted in the stack's config. */
-export const secretKeys: ReadonlySet<string> = new Set<Key>(['dremioPassword', 'mcpKey']);
+export const secretKeys: ReadonlySet<string> = new Set(Object.keys(secrets));
 
 /** The command that sets a key, for error messages. */
 export function command(key: Key): string {

@@ -5,13 +5,7 @@ import { commonSettings } from '../../images/kit/src/service.ts';
 import type { Schema, Setting } from '../../images/kit/src/settings.ts';
 import { proxySettings } from '../../images/proxy/src/settings.ts';
 import { refresherSettings } from '../../images/refresher/src/settings.ts';
-import { type Key, keys, secretKeys } from '../../infra/config/keys.ts';
-
-/** Secrets have no entry in Pulumi.yaml, where Pulumi would make them required. */
-const SECRETS: Readonly<Record<string, string>> = {
-  dremioPassword: 'Password of `dremioUsername`; needed with it.',
-  mcpKey: 'Key that MCP clients send; one is made when it is not set.',
-};
+import { type Key, keys, secretKeys, secrets } from '../../infra/config/keys.ts';
 
 const SERVICES: readonly { title: string; folder: string; schema: Schema }[] = [
   { title: 'The refresher', folder: 'refresher', schema: refresherSettings },
@@ -76,7 +70,7 @@ type Row = readonly [name: string, byDefault: string, allowed: string, meaning: 
 
 function stackRow(key: Key, declared: Declared | undefined): Row {
   const secret = secretKeys.has(key);
-  const meaning = declared?.description ?? SECRETS[key];
+  const meaning = declared?.description ?? secrets[key];
   if (meaning === undefined)
     throw new Error(`"${key}" has no meaning: describe it in the config of Pulumi.yaml`);
   const value = String(declared?.default ?? '');

@@ -13,7 +13,7 @@ export function createFingerprint(key: Buffer = randomBytes(32)): Fingerprint {
 }
 
 export interface CredentialSource {
-  /** @throws SecretFileError when the password file cannot be used */
+  /** @throws NamedFileError when the password file cannot be used */
   read(): Promise<Credentials>;
   /**
    * Calls back when the password file may have changed, until `signal` aborts. Where the system cannot watch (no

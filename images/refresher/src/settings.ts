@@ -45,6 +45,8 @@ export const refresherSettings = {
   dremioUsername: setting.text({
     variable: 'DREMIO_USERNAME',
     doc: 'user that logs in to Dremio',
+    pattern: /^[^":]+$/,
+    allowed: 'a Dremio user name, without " and :',
   }),
   dremioPasswordFile: setting.secretFile({
     variable: 'DREMIO_PASSWORD_FILE',
