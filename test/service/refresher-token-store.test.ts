@@ -1,88 +1,133 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readTokenFile } from '../../images/kit/src/token-file.ts';
-import { createTokenStore, TokenFolderError } from '../../images/refresher/src/token-store.ts';
+import { createTokenStore } from '../../images/refresher/src/token-store.ts';
+import { faultyDisk, STEPS_AFTER, STEPS_BEFORE } from '../fixtures/refresher/faulty-disk.ts';
+import {
+  killWriters,
+  raceReaders,
+  runUntilKilled,
+} from '../fixtures/refresher/token-file-races.ts';
 
-const STORE = new URL('../../images/refresher/src/token-store.ts', import.meta.url).href;
 const token = (name: string) => ({ token: name, expiresAt: Date.parse('2026-03-02T06:00:00Z') });
+const asRoot = process.getuid?.() === 0;
+/** A disk in memory, where there is one: it writes hundreds of times a second. */
+const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 describe('the token file', () => {
   let folder: string;
   let path: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'token-store-'));
+  const work = async (base = tmpdir()) => {
+    folder = await mkdtemp(join(base, 'token-store-'));
     path = join(folder, 'token.json');
-  });
+  };
+  beforeEach(() => work());
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  for (const umask of [0o000, 0o077])
-    it(`has exactly the two fields, mode 0640 and no companion under umask ${umask.toString(8)}`, async () => {
-      const before = process.umask(umask);
-      try {
-        await createTokenStore(path).write(token('abc'));
-      } finally {
-        process.umask(before);
-      }
-      const text = await readFile(path, 'utf8');
-      assert.equal(text, '{"token":"abc","expires_at":"2026-03-02T06:00:00.000Z"}\n');
-      assert.equal((await stat(path)).mode & 0o7777, 0o640);
-      assert.deepEqual(await readdir(folder), ['token.json']);
-    });
-
-  it('is read whole by readers that race with writes', async () => {
-    const store = createTokenStore(path);
-    await store.write(token('a'.repeat(26)));
-    let writing = true;
-    let reads = 0;
-    const reader = async () => {
-      while (writing) {
-        const { state } = await readTokenFile(path);
-        assert.equal(state, 'valid');
-        reads++;
-      }
-    };
-    const readers = Promise.all([reader(), reader()]);
-    for (let i = 0; i < 200; i++) await store.write(token(String(i % 10).repeat(1000 + i)));
-    writing = false;
-    await readers;
-    assert.ok(reads > 0);
-  });
-
-  it('R7: is the old one or the new one, whole, after each of a number of SIGKILLs', async () => {
-    const store = createTokenStore(path);
-    await store.write(token('first'));
-    const program = `
-      import { createTokenStore } from ${JSON.stringify(STORE)};
-      const store = createTokenStore(process.argv[1]);
-      await store.prepare();
-      process.stdout.write('ready');
-      for (let i = 0; ; i++) await store.write({ token: 'next-' + i, expiresAt: Date.now() });
-    `;
-    for (let round = 0; round < 12; round++) {
-      const child = spawn(
-        process.execPath,
-        ['--input-type=module-typescript', '--eval', program, path],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      await once(child.stdout, 'data');
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
-      child.kill('SIGKILL');
-      await once(child, 'close');
-      const file = await readTokenFile(path);
-      assert.equal(file.state, 'valid');
-      const leftovers = (await readdir(folder)).filter((name) => name !== 'token.json');
-      assert.ok(leftovers.length <= 1, leftovers.join());
-    }
-    await store.prepare();
+  it('has exactly the two fields and no companion', async () => {
+    await createTokenStore(path).write(token('abc'));
+    const text = await readFile(path, 'utf8');
+    assert.equal(text, '{"token":"abc","expires_at":"2026-03-02T06:00:00.000Z"}\n');
     assert.deepEqual(await readdir(folder), ['token.json']);
   });
 
-  it('stays as it is, without companions, when a write fails', async () => {
+  for (const umask of ['000', '077'])
+    it(`R7: has mode 0640, the writer's user and its folder's group under umask ${umask}`, async () => {
+      const shared = join(folder, 'shared');
+      const [uid, gid] = asRoot ? [10001, 10000] : [process.getuid?.(), process.getgid?.()];
+      await mkdir(shared);
+      if (asRoot) {
+        await chmod(folder, 0o755);
+        await chown(shared, 10001, 10000);
+      }
+      // As in the image; the writer's own group is another one where the test may choose.
+      await chmod(shared, 0o2750);
+      const file = join(shared, 'token.json');
+      await runUntilKilled(file, 1, 30, { umask, ...(asRoot ? { user: [10001, 10001] } : {}) });
+      const info = await stat(file);
+      assert.deepEqual([info.mode & 0o7777, info.uid, info.gid], [0o640, uid, gid]);
+    });
+
+  it('R7: is whole and never an older one for 4 readers that race with 120 writes', async () => {
+    await rm(folder, { recursive: true });
+    await work(MEMORY);
+    const { reads, tokens, invalid } = await raceReaders(path, 120, 4);
+    assert.deepEqual(invalid.slice(0, 5), []);
+    assert.ok(reads > 1000 && tokens > 10, `${reads} reads met ${tokens} tokens`);
+  });
+
+  it('R7: is the old one or the new one after each of 12 SIGKILLs in the middle of a write', async () => {
+    const { duringWrite } = await killWriters(path, 12);
+    assert.ok(duringWrite > 0);
+  });
+
+  it('is on the disk, with its mode, before it is in place, and in place for good before it is done', async () => {
+    const disk = faultyDisk(path);
+    try {
+      await createTokenStore(path).write(token('abc'));
+      assert.deepEqual(disk.taken, [...STEPS_BEFORE, ...STEPS_AFTER]);
+    } finally {
+      disk.remove();
+    }
+  });
+
+  for (const code of ['ENOSPC', 'EROFS', 'EACCES', 'EIO']) {
+    it(`R8: stays as it is, without companions, when any step of a write fails with ${code}`, async () => {
+      const disk = faultyDisk(path);
+      try {
+        const store = createTokenStore(path);
+        for (const step of STEPS_BEFORE) {
+          await store.write(token('old'));
+          const before = await readFile(path);
+          disk.fail(step, code);
+          await assert.rejects(store.write(token('new')), { code }, step);
+          assert.deepEqual(await readFile(path), before, step);
+          assert.deepEqual(await readdir(folder), ['token.json'], step);
+          disk.mend();
+          await store.write(token('new'));
+          assert.match(await readFile(path, 'utf8'), /"new"/);
+        }
+      } finally {
+        disk.remove();
+      }
+    });
+
+    it(`R8: is the new one, whole, when only its folder cannot be synced with ${code}`, async () => {
+      const disk = faultyDisk(path);
+      try {
+        const store = createTokenStore(path);
+        for (const step of STEPS_AFTER) {
+          await store.write(token('old'));
+          disk.fail(step, code);
+          await store.write(token('new')).catch(() => {});
+          assert.ok(disk.taken.at(-1) === step);
+          assert.match(await readFile(path, 'utf8'), /^{"token":"new",.*}\n$/);
+          assert.deepEqual(await readdir(folder), ['token.json']);
+          disk.mend();
+        }
+      } finally {
+        disk.remove();
+      }
+    });
+  }
+
+  it('stays as it is when its folder is gone for a while', async () => {
     const store = createTokenStore(path);
     await store.write(token('old'));
     const before = await readFile(path);
@@ -118,19 +163,28 @@ describe('the token file', () => {
     assert.ok(Math.abs((modifiedAt ?? 0) - Date.now()) < 5000);
   });
 
-  it('asks at the start for a folder that takes a file, in words', async () => {
+  it('has its folder tried without leaving anything, before a start', async () => {
+    const store = createTokenStore(path);
+    await store.tryFolder();
+    assert.deepEqual(await readdir(folder), []);
     const missing = createTokenStore(join(folder, 'no', 'token.json'));
-    await assert.rejects(missing.prepare(), (error: unknown) => {
-      assert.ok(error instanceof TokenFolderError);
-      assert.match(error.message, /TOKEN_FILE/);
-      return true;
-    });
+    await assert.rejects(missing.tryFolder(), { code: 'ENOENT' });
+    await mkdir(path);
+    await assert.rejects(store.tryFolder(), { code: 'EISDIR' });
   });
 
-  it('leaves files of others in its folder alone', async () => {
+  it('R7: has what a crash left removed before its folder is tried, so that crashes at the start leave one', {
+    todo: 'the folder is tried before the leftovers are removed',
+  }, async () => {
+    await writeFile(join(folder, '.token.json.0011.tmp'), '');
+    await createTokenStore(path).tryFolder();
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('has what a crash left beside it removed, and files of others left alone', async () => {
     await writeFile(join(folder, '.other.tmp'), '');
     await writeFile(join(folder, '.token.json.0011.tmp'), '');
-    await createTokenStore(path).prepare();
+    await createTokenStore(path).removeLeftovers();
     assert.deepEqual(await readdir(folder), ['.other.tmp']);
   });
 });
