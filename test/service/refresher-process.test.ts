@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { DEMO_USER, type DemoDremio, start } from '../../images/demo-dremio/src/index.ts';
-import { readTokenFile } from '../../images/kit/src/token-file.ts';
+import { checkStopped, type Lives, MOMENTS, startLives } from '../fixtures/refresher/lives.ts';
 import {
   makeWorkplace,
   type RefresherProcess,
@@ -84,34 +84,6 @@ describe('the refresher process', () => {
     assert.equal(new Set(audit.map(({ run: id }) => id)).size, 1);
   });
 
-  it('R12: ends with 0 in less than 2 s on SIGTERM, also in the middle of a login', async () => {
-    for (const answer of [{ connection: 'hang' }, { delayMs: 30_000 }, { status: 503 }] as const) {
-      demo.faults.clear();
-      demo.faults.next('POST /apiv2/login', { ...answer, times: Infinity });
-      const { logged, child, exited } = run();
-      await logged('login_attempt');
-      const sent = performance.now();
-      child.kill('SIGTERM');
-      assert.equal(await exited, 0);
-      assert.ok(performance.now() - sent < 2000);
-    }
-  });
-
-  it('ends with 0 on SIGTERM at any moment after its start, the file whole', async () => {
-    for (let run_ = 0; run_ < 4; run_++) {
-      const { logged, child, exited } = run();
-      await logged('starting');
-      await new Promise((resolve) => setTimeout(resolve, run_ * 20));
-      child.kill('SIGTERM');
-      assert.equal(await exited, 0);
-      // A temporary file may stay, as after a crash; the next start removes it.
-      const { state } = await readTokenFile(place.tokenFile);
-      assert.ok(state === 'valid' || state === 'missing', state);
-      assert.ok((await readdir(place.tokenFolder)).filter(isTemporary).length <= 1);
-      await rm(place.tokenFile, { force: true });
-    }
-  });
-
   it('goes on with the token of an earlier run instead of logging in', async () => {
     const first = run();
     await first.logged('token_written');
@@ -189,4 +161,17 @@ describe('the refresher process', () => {
     );
     assert.deepEqual(others, []);
   });
+});
+
+describe('a refresher that gets SIGTERM', () => {
+  let lives: Lives;
+  before(async () => {
+    lives = await startLives();
+  });
+  after(() => lives.end());
+
+  for (const moment of Object.keys(MOMENTS))
+    it(`R12: ends with 0 within 2 s ${moment}, the file and the record whole, nothing beside it`, async () => {
+      await checkStopped(lives, await lives.live(moment, 'SIGTERM'));
+    });
 });
