@@ -3,7 +3,13 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { DEMO_USER, type DemoDremio, start } from '../../images/demo-dremio/src/index.ts';
-import { checkStopped, type Lives, MOMENTS, startLives } from '../fixtures/refresher/lives.ts';
+import {
+  checkStopped,
+  type Lives,
+  MOMENTS,
+  PROMISED_STOP_MS,
+  startLives,
+} from '../fixtures/refresher/lives.ts';
 import {
   makeWorkplace,
   type RefresherProcess,
@@ -172,6 +178,8 @@ describe('a refresher that gets SIGTERM', () => {
 
   for (const moment of Object.keys(MOMENTS))
     it(`R12: ends with 0 within 2 s ${moment}, the file and the record whole, nothing beside it`, async () => {
-      await checkStopped(lives, await lives.live(moment, 'SIGTERM'));
+      const life = await lives.live(moment, 'SIGTERM');
+      assert.ok(life.stopMs < PROMISED_STOP_MS, `took ${life.stopMs} ms`);
+      await checkStopped(lives, life);
     });
 });

@@ -19,11 +19,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readTokenFile } from '../../images/kit/src/token-file.ts';
 import { createTokenStore } from '../../images/refresher/src/token-store.ts';
 import { faultyDisk, STEPS_AFTER, STEPS_BEFORE } from '../fixtures/refresher/faulty-disk.ts';
-import {
-  killWriters,
-  raceReaders,
-  runUntilKilled,
-} from '../fixtures/refresher/token-file-races.ts';
+import { killWriters, raceReaders, writeFrom } from '../fixtures/refresher/token-file-races.ts';
 
 const token = (name: string) => ({ token: name, expiresAt: Date.parse('2026-03-02T06:00:00Z') });
 const asRoot = process.getuid?.() === 0;
@@ -59,7 +55,7 @@ describe('the token file', () => {
       // As in the image; the writer's own group is another one where the test may choose.
       await chmod(shared, 0o2750);
       const file = join(shared, 'token.json');
-      await runUntilKilled(file, 1, 30, { umask, ...(asRoot ? { user: [10001, 10001] } : {}) });
+      await writeFrom(file, { umask, ...(asRoot ? { user: [10001, 10001] } : {}) });
       const info = await stat(file);
       assert.deepEqual([info.mode & 0o7777, info.uid, info.gid], [0o640, uid, gid]);
     });

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { checkStopped, MOMENTS, startLives } from '../fixtures/refresher/lives.ts';
+import {
+  checkStopped,
+  MOMENTS,
+  PROMISED_STOP_MS,
+  startLives,
+} from '../fixtures/refresher/lives.ts';
 import { auditTrail } from '../fixtures/refresher/log-schema.ts';
 
 const LIVES = 50;
@@ -13,6 +18,7 @@ it(`R12, R11: the refresher ends in order on SIGTERM at ${LIVES} random moments,
     const moments = Object.keys(MOMENTS);
     for (let n = 0; n < LIVES; n++) {
       const life = await lives.live(moments[n % moments.length] ?? '', 'SIGTERM');
+      assert.ok(life.stopMs < PROMISED_STOP_MS, `took ${life.stopMs} ms`);
       await checkStopped(lives, life);
       longestMs = Math.max(longestMs, life.stopMs);
       runs.add(auditTrail(life.lines)[0]?.run ?? '');
