@@ -1,9 +1,10 @@
-/** The alerting rules for the refresher and the page about them, held against what the refresher tells. */
+/**
+ * The alerting rules for the refresher and the page about them, held against what the refresher tells. When the alerts
+ * fire is tried in test/system, with Prometheus' own tool.
+ */
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { createRegistry } from '../../images/kit/src/metrics.ts';
 import { FAILURE_CLASSES } from '../../images/refresher/src/failure.ts';
@@ -15,11 +16,6 @@ const FOLDER = `${repository}docs/monitoring/`;
 const RULES = `${FOLDER}refresher.rules.yaml`;
 const RULE_TESTS = `${FOLDER}refresher.rules.test.yaml`;
 const PAGE = `${repository}docs/monitoring.md`;
-
-const noPromtool =
-  spawnSync('promtool', ['--version']).error === undefined
-    ? false
-    : 'SKIPPED: promtool (Debian’s package prometheus) is not installed, so no alert was tried';
 
 interface Rule {
   alert: string;
@@ -161,22 +157,6 @@ describe('the alerting rules for the refresher', () => {
       assert.ok(fires.length > 0, `${alert} is not seen to fire`);
       assert.ok(fires.length < own.length, `${alert} is not seen to be silent`);
     }
-  });
-});
-
-describe('the alerting rules in Prometheus’ own tool', { skip: noPromtool }, () => {
-  const promtool = (...words: string[]) =>
-    promisify(execFile)('promtool', words).catch((error: { stdout: string; stderr: string }) =>
-      assert.fail(`promtool ${words.join(' ')}:\n${error.stdout}${error.stderr}`),
-    );
-
-  it('are valid, and so is the example configuration', async () => {
-    const { stdout } = await promtool('check', 'config', `${FOLDER}prometheus.yml`);
-    assert.match(stdout, new RegExp(`${rules.length} rules found`));
-  });
-
-  it('fire when they should, with exact labels and texts, and stay silent when they should', async () => {
-    await promtool('test', 'rules', RULE_TESTS);
   });
 });
 
