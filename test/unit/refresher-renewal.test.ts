@@ -39,6 +39,17 @@ describe('several refreshers on one folder', () => {
     );
   });
 
+  it('forget that their own login failed once another has logged in', () => {
+    const folder: Folder = {};
+    const down = new World({ lifeMs: LIFE, folder, login: () => fails('credentials_refused') });
+    down.run(MINUTE);
+    assert.equal(down.state.loginTrouble?.last.class, 'credentials_refused');
+    const other = new World({ lifeMs: LIFE, folder });
+    runTogether([down, other], START + 2 * MINUTE);
+    assert.equal(down.state.loginTrouble, undefined);
+    assert.equal(down.state.inFile?.token, other.state.inFile?.token);
+  });
+
   it('go on without one that keeps the turn for ever', () => {
     const folder: Folder = {};
     const world = new World({ lifeMs: LIFE, folder });
@@ -59,6 +70,29 @@ describe('several refreshers on one folder', () => {
     full.run(MINUTE);
     assert.equal(full.logins.length, 1);
     assert.equal(folder.lock, undefined);
+  });
+});
+
+describe('a login that failed', () => {
+  it('is forgotten when Dremio takes the refused token back, and not while a renewal is due', () => {
+    let refuses = false;
+    let fail = false;
+    const world = new World({
+      lifeMs: LIFE,
+      probe: () => (refuses ? 'refused' : undefined),
+      login: () => (fail ? fails('dremio_unreachable') : undefined),
+    });
+    const trouble = () => world.state.loginTrouble?.last.class;
+    world.run(HOUR);
+    refuses = true;
+    fail = true;
+    world.run(10 * MINUTE);
+    assert.equal(trouble(), 'dremio_unreachable');
+    refuses = false;
+    world.run(10 * MINUTE);
+    assert.equal(trouble(), undefined);
+    world.run(24 * HOUR);
+    assert.equal(trouble(), 'dremio_unreachable', 'now it is due');
   });
 });
 

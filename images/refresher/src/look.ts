@@ -1,5 +1,6 @@
 /** Takes in what the files hold: a token that someone else wrote, one that is gone, other credentials. Pure. */
 import type { TokenFile } from '../../kit/src/token-file.ts';
+import { withoutOldTrouble } from './next-step.ts';
 import { MIN_LIFE_MS, type Policy, refreshTime } from './schedule.ts';
 import { CLOCK_STEP_MS, NEVER, newest, type State } from './state.ts';
 
@@ -68,19 +69,17 @@ function takeFile(
         refreshAt: refreshTime(expiresAt, lifeMs, policy, random),
       };
       const fromFuture = modifiedAt !== undefined && modifiedAt > now + CLOCK_STEP_MS;
-      return {
-        state: {
-          ...state,
-          inFile: held,
-          pending: undefined,
-          writeTrouble: undefined,
-          refused: undefined,
-          unchecked: true,
-          doubt: fromFuture ? 'clock_went_back' : state.doubt,
-          lastProbeAt: NEVER,
-        },
-        file: 'adopted',
+      const adopted: State = {
+        ...state,
+        inFile: held,
+        pending: undefined,
+        writeTrouble: undefined,
+        refused: undefined,
+        unchecked: true,
+        doubt: fromFuture ? 'clock_went_back' : state.doubt,
+        lastProbeAt: NEVER,
       };
+      return { state: withoutOldTrouble(adopted, now), file: 'adopted' };
     }
   }
   if (state.inFile === undefined) return { state, file: 'same' };

@@ -44,6 +44,13 @@ export function loginReason(state: State, now: number): LoginReason | undefined 
   return now >= held.refreshAt ? 'due' : undefined;
 }
 
+/** The state without a login's trouble when no login is wanted any more: another refresher has done it, say. */
+export function withoutOldTrouble(state: State, now: number): State {
+  return state.loginTrouble && loginReason(state, now) === undefined
+    ? { ...state, loginTrouble: undefined }
+    : state;
+}
+
 /** Files first, then a token that waits to be written, then a new one, then the check of the one in use. */
 export function nextStep(state: State, now: number, policy: Policy): Step {
   const tick = tickOf(state, policy);

@@ -1,5 +1,6 @@
 /** Takes in what a probe of a token says, and the wish for one. Pure. */
 import type { ProbeOutcome } from './answer.ts';
+import { withoutOldTrouble } from './next-step.ts';
 import type { State } from './state.ts';
 
 /** Takes in a probe of `token`; only a refusal speaks against the token. */
@@ -8,7 +9,7 @@ export function onProbe(state: State, token: string, outcome: ProbeOutcome, now:
   const refused = outcome === 'refused' ? token : cleared ? undefined : state.refused;
   const reachable = outcome === 'accepted' || outcome === 'refused';
   const { loginTrouble } = state;
-  return {
+  const probed: State = {
     ...state,
     refused,
     unchecked: state.unchecked && token !== state.inFile?.token,
@@ -21,6 +22,7 @@ export function onProbe(state: State, token: string, outcome: ProbeOutcome, now:
         ? { ...loginTrouble, retryAt: Math.min(loginTrouble.retryAt, now) }
         : loginTrouble,
   };
+  return withoutOldTrouble(probed, now);
 }
 
 /** Someone met a 401 and asks for a probe. */
