@@ -284,3 +284,21 @@ it('version 24 has its own version text and permissions', async () => {
   assert.equal(json.version, '24.2.6-202311250456170399-68acbe47');
   assert.equal(Object.keys(json.permissions).length, 14);
 });
+
+it('does not report a client as an error that gives up while its answer is delayed', async (t) => {
+  const errors: unknown[] = [];
+  const demo = await start({ onError: (error) => errors.push(error) });
+  t.after(() => demo.close());
+  demo.faults.next('POST /apiv2/login', { delayMs: 20 });
+  const socket = createConnection(demo.port, '127.0.0.1');
+  await once(socket, 'connect');
+  const body = JSON.stringify(DEMO_USER);
+  const head = `host: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+  socket.write(`POST /apiv2/login HTTP/1.1\r\n${head}\r\n\r\n${body}`, () => socket.destroy());
+  await demo.requests.waitFor('POST /apiv2/login');
+  // Ordered after it and delayed as long, so it is answered when the first would have been.
+  demo.faults.next('GET /apiv2/server_status', { delayMs: 20 });
+  await new DremioClient(demo.url).get('/apiv2/server_status', NONE);
+  assert.deepEqual(errors, []);
+  assert.equal(demo.tokens.issued, 0);
+});

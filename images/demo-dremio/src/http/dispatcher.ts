@@ -127,7 +127,7 @@ export function createDispatcher(parts: DispatcherParts) {
   ): Promise<void> {
     const fault = faults.take(request.method ?? 'GET', url.pathname);
     if (fault?.delayMs) await delay(fault.delayMs, undefined, { ref: false });
-    if (fault?.connection === 'hang') return;
+    if (fault?.connection === 'hang' || response.destroyed) return;
     if (fault?.connection === 'reset') {
       request.socket.resetAndDestroy();
       return;
