@@ -182,4 +182,20 @@ describe('a refresher that gets SIGTERM', () => {
       assert.ok(life.stopMs < PROMISED_STOP_MS, `took ${life.stopMs} ms`);
       await checkStopped(lives, life);
     });
+
+  it('R12: leaves nothing behind when the signal comes before its first line', async () => {
+    const place = await makeWorkplace(DEMO_USER.password);
+    try {
+      const { child, exited } = startRefresherProcess({ TOKEN_FILE: place.tokenFile });
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
+      const sentAt = performance.now();
+      child.kill('SIGTERM');
+      // No program can answer a signal before it runs.
+      assert.ok(['SIGTERM', 0].includes(await exited));
+      assert.ok(performance.now() - sentAt < PROMISED_STOP_MS);
+      assert.deepEqual(await readdir(place.tokenFolder), []);
+    } finally {
+      await place.remove();
+    }
+  });
 });
