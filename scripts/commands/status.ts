@@ -8,6 +8,8 @@ import {
   type ServiceStatus,
   type StackStatus,
   stackStatus,
+  type TokenStatus,
+  type TokenTrouble,
 } from '../stack/stack-status.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { type Style, styleFor } from '../terminal/style.ts';
@@ -77,7 +79,9 @@ export function statusLines(head: Head, status: StackStatus, style: Style, now: 
       : [
           fact('MCP server', child === 'running' ? style.good(child) : style.bad(printable(child))),
         ]),
-    ...(token === null ? [] : tokenLines(token, style).map((text) => fact('Token', text))),
+    ...(token === null
+      ? []
+      : tokenFacts(token, style, now).map(([name, text]) => fact(name, text))),
     '',
     ...tableLines(['Service', 'State', 'Up for', 'Restarts', 'Published', 'Image'], rows, {
       rule: true,
@@ -93,15 +97,38 @@ export function statusLines(head: Head, status: StackStatus, style: Style, now: 
   ];
 }
 
-function tokenLines(token: NonNullable<StackStatus['token']>, style: Style): string[] {
-  const { secondsLeft, refreshAt, failure } = token;
-  const life =
-    secondsLeft === null
-      ? style.bad('none yet')
-      : secondsLeft <= 0
-        ? style.bad('expired')
-        : `${formatDuration(secondsLeft * 1000)} left${refreshAt === null ? '' : `, next login at ${refreshAt}`}`;
-  return failure === null ? [life] : [life, style.bad(`login fails: ${printable(failure)}`)];
+/** Name and text of each line about the token; a line without a name goes on with the one before. */
+function tokenFacts(token: TokenStatus, style: Style, now: Date): [string, string][] {
+  const { loginFailure, writeFailure } = token;
+  return [
+    ['Token', lifeText(token, style)],
+    ...(loginFailure === null ? [] : troubleFacts('Login', loginFailure, style, now)),
+    ...(writeFailure === null ? [] : troubleFacts('Write', writeFailure, style, now)),
+  ];
+}
+
+function lifeText({ secondsLeft, refreshAt, loginFailure }: TokenStatus, style: Style): string {
+  if (secondsLeft === null) return style.bad('none yet');
+  if (secondsLeft <= 0) return style.bad('expired');
+  const left = `${formatDuration(secondsLeft * 1000)} left`;
+  return refreshAt === null || loginFailure !== null ? left : `${left}, next login at ${refreshAt}`;
+}
+
+function troubleFacts(
+  name: string,
+  trouble: TokenTrouble,
+  style: Style,
+  now: Date,
+): [string, string][] {
+  const { class: code, message, times, since: first, nextTryAt } = trouble;
+  const tries = times === 1 ? 'once' : `${times} times`;
+  const span = first === null || times === 1 ? '' : ` in ${since(first, now)}`;
+  return [
+    [name, `${style.bad('fails')} (${printable(code)}, ${tries}${span}): ${printable(message)}`],
+    ...(nextTryAt === null
+      ? []
+      : [['', `next try ${until(nextTryAt, now)}`] satisfies [string, string]]),
+  ];
 }
 
 function stateText(service: ServiceStatus, style: Style): string {
@@ -133,4 +160,9 @@ function imageText({ image, imageTags }: ServiceStatus): string {
 function since(time: string, now: Date): string {
   const at = Date.parse(time);
   return Number.isNaN(at) ? '-' : formatDuration(Math.max(0, now.getTime() - at));
+}
+
+function until(time: string, now: Date): string {
+  const left = Date.parse(time) - now.getTime();
+  return left > 0 ? `in ${formatDuration(left)}, at ${time}` : 'now';
 }

@@ -38,13 +38,28 @@ export interface LoggedError {
   readonly detail: string;
 }
 
+/** Something that the refresher keeps trying. */
+export interface TokenTrouble {
+  /** Stable code: one of the refresher's failure classes, or `token_file_not_writable`. */
+  readonly class: string;
+  /** The same for people. */
+  readonly message: string;
+  /** How often it failed in a row. */
+  readonly times: number;
+  /** First failure and next try, RFC 3339; `null` where the refresher does not tell. */
+  readonly since: string | null;
+  readonly nextTryAt: string | null;
+}
+
 export interface TokenStatus {
   /** RFC 3339. */
   readonly expiresAt: string | null;
   readonly secondsLeft: number | null;
   readonly refreshAt: string | null;
   /** Why logins fail at present. */
-  readonly failure: string | null;
+  readonly loginFailure: TokenTrouble | null;
+  /** Why a new token does not get into the token file at present. */
+  readonly writeFailure: TokenTrouble | null;
 }
 
 export interface StackStatus {
@@ -134,17 +149,35 @@ export function newestError(lines: readonly string[]): LoggedError | null {
 
 async function tokenStatus(docker: Docker, id: string): Promise<TokenStatus | null> {
   const answer = await askOperations(docker, id, 'status');
-  const body = answer === undefined ? undefined : parseLogLine(answer.body.trim());
-  if (body === undefined) return null;
-  const text = (value: unknown) => (typeof value === 'string' ? value : null);
-  const failure = body.login_failure as { message?: unknown } | null | undefined;
+  return answer === undefined ? null : tokenStatusOf(answer.body);
+}
+
+/** Reads what the refresher says at `/status`; `null` when that is something else. */
+export function tokenStatusOf(body: string): TokenStatus | null {
+  const status = parseLogLine(body.trim());
+  if (status === undefined) return null;
   return {
-    expiresAt: text(body.token_expires_at),
-    secondsLeft: typeof body.token_seconds_left === 'number' ? body.token_seconds_left : null,
-    refreshAt: text(body.refresh_at),
-    failure: text(failure?.message),
+    expiresAt: textOf(status.token_expires_at),
+    secondsLeft: typeof status.token_seconds_left === 'number' ? status.token_seconds_left : null,
+    refreshAt: textOf(status.refresh_at),
+    loginFailure: troubleOf(status.login_failure, 'unknown'),
+    writeFailure: troubleOf(status.write_failure, 'token_file_not_writable'),
   };
 }
+
+function troubleOf(value: unknown, ordinaryClass: string): TokenTrouble | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const trouble = value as Record<string, unknown>;
+  return {
+    class: textOf(trouble.code) ?? ordinaryClass,
+    message: textOf(trouble.message) ?? '',
+    times: typeof trouble.times === 'number' ? trouble.times : 1,
+    since: textOf(trouble.since),
+    nextTryAt: textOf(trouble.next_try_at),
+  };
+}
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : null);
 
 /** The proxy's reasons tell of its child by codes that begin with `child_`. */
 function childOf(proxy: ServiceStatus): string | null {

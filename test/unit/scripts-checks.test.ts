@@ -6,7 +6,11 @@ import { diskProblem } from '../../scripts/preflight/disk.ts';
 import { classifyAnswer } from '../../scripts/preflight/dremio.ts';
 import { isLoopbackOnly, listeningInodes } from '../../scripts/preflight/port-owner.ts';
 import { reasonsOf } from '../../scripts/stack/containers.ts';
-import { newestError, type ServiceStatus } from '../../scripts/stack/stack-status.ts';
+import {
+  newestError,
+  type ServiceStatus,
+  tokenStatusOf,
+} from '../../scripts/stack/stack-status.ts';
 import { styleFor } from '../../scripts/terminal/style.ts';
 
 describe('the check of a login', () => {
@@ -119,17 +123,87 @@ describe('the status of a stack', () => {
     assert.match(text, /^ {2}last error, 1 min ago: login_failed: refused$/m);
   });
 
-  it('says how long the token lives, and why logins fail', () => {
-    const token = {
-      expiresAt: null,
-      secondsLeft: 7200,
-      refreshAt: null,
-      failure: 'password refused',
-    };
+  const token = {
+    expiresAt: '2026-01-01T02:10:00Z',
+    secondsLeft: 7200,
+    refreshAt: '2026-01-01T01:50:00Z',
+    loginFailure: null,
+    writeFailure: null,
+  };
+  const refusal = {
+    class: 'credentials_refused',
+    message: 'password refused',
+    times: 2,
+    since: '2026-01-01T00:05:00Z',
+    nextTryAt: '2026-01-01T00:15:00Z',
+  };
+
+  it('says how long the token lives and when the next login is', () => {
     const text = lines([service({})], { token, child: 'running' });
-    assert.match(text, /^Token +2 h left$/m);
-    assert.match(text, /^Token +login fails: password refused$/m);
+    assert.match(text, /^Token +2 h left, next login at 2026-01-01T01:50:00Z$/m);
     assert.match(text, /^MCP server +running$/m);
+    assert.doesNotMatch(text, /^(Login|Write) /m);
+  });
+
+  it('says why logins fail by class and words, how often, and when the next try is', () => {
+    const text = lines([service({})], { token: { ...token, loginFailure: refusal } });
+    assert.match(text, /^Token +2 h left$/m);
+    assert.match(
+      text,
+      /^Login +fails \(credentials_refused, 2 times in 5 min\): password refused\n +next try in 5 min, at 2026-01-01T00:15:00Z$/m,
+    );
+    const late = { ...refusal, times: 1, nextTryAt: '2026-01-01T00:09:59Z' };
+    assert.match(
+      lines([service({})], { token: { ...token, loginFailure: late } }),
+      /^Login +fails \(credentials_refused, once\): password refused\n +next try now$/m,
+    );
+  });
+
+  it('says why the token file is not written, in one safe line', () => {
+    const writeFailure = {
+      ...refusal,
+      class: 'token_file_not_writable',
+      message: 'no\nspace',
+      nextTryAt: null,
+    };
+    const expired = { ...token, secondsLeft: -3, writeFailure };
+    const text = lines([service({})], { token: expired });
+    assert.match(text, /^Token +expired$/m);
+    assert.match(text, /^Write +fails \(token_file_not_writable, 2 times in 5 min\): no⏎space$/m);
+    assert.doesNotMatch(text, /next try/);
+  });
+
+  it('takes what the refresher tells of its token, and nothing from anyone else', () => {
+    const failure = { message: 'm', times: 3, since: 's', next_try_at: 'n' };
+    const body = {
+      token_expires_at: 'e',
+      token_seconds_left: 5,
+      refresh_at: 'r',
+      login_failure: { code: 'dremio_failing', ...failure },
+      write_failure: { message: 'm' },
+    };
+    const told = { message: 'm', times: 3, since: 's', nextTryAt: 'n' };
+    assert.deepEqual(tokenStatusOf(`${JSON.stringify(body)}\n`), {
+      expiresAt: 'e',
+      secondsLeft: 5,
+      refreshAt: 'r',
+      loginFailure: { class: 'dremio_failing', ...told },
+      writeFailure: {
+        class: 'token_file_not_writable',
+        message: 'm',
+        times: 1,
+        since: null,
+        nextTryAt: null,
+      },
+    });
+    assert.equal(tokenStatusOf('operations port 9090: connect ECONNREFUSED'), null);
+    assert.deepEqual(tokenStatusOf('{}'), {
+      expiresAt: null,
+      secondsLeft: null,
+      refreshAt: null,
+      loginFailure: null,
+      writeFailure: null,
+    });
   });
 
   it('says how a container ended, and that a stack without proxy is not complete', () => {
