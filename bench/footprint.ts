@@ -4,10 +4,9 @@
  *
  *     node bench/footprint.ts
  */
-import { readFileSync } from 'node:fs';
 import { deploy, docker, engineName } from '../test/helpers/stack.ts';
+import { MIB, residentBytes } from './measure.ts';
 
-const MIB = 1024 * 1024;
 /** How long a service is left alone before its memory is read. */
 const REST_MS = 20_000;
 
@@ -32,10 +31,7 @@ async function residentMemory(name: string): Promise<number> {
     Processes: string[][];
   };
   return Processes.flat()
-    .map((pid) => {
-      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-      return Number(/^Rss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0) * 1024;
-    })
+    .map((pid) => residentBytes(Number(pid)))
     .reduce((sum, each) => sum + each, 0);
 }
 
