@@ -4,7 +4,6 @@
  */
 import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mock } from 'node:test';
 import {
   DEMO_USER,
   type DemoDremio,
@@ -87,7 +86,8 @@ export async function simulate(options: SimulationOptions = {}) {
   const written = new EventEmitter();
   const events = (name: string) => lines.filter(({ event }) => event === name);
   // By this the refresher measures how long it has stood still.
-  const stillness = mock.method(performance, 'now', () => clock.monotonic());
+  const { now: realNow } = performance;
+  performance.now = () => clock.monotonic();
   const service = await startRefresher({
     settings: readSettings(refresherSettings, {
       DREMIO_URL: demo.url,
@@ -150,7 +150,7 @@ export async function simulate(options: SimulationOptions = {}) {
       await service.stop();
       await demo.close();
       await place.remove();
-      stillness.mock.restore();
+      performance.now = realNow;
     },
   };
 }

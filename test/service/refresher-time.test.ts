@@ -54,16 +54,18 @@ describe('the refresher in simulated time, over real HTTP and real files', () =>
   }
   const upsets: Upset[] = [HOUR, 30 * HOUR, 3650 * DAY]
     .flatMap((ms) => [ms, -ms])
-    .flatMap((ms): Upset[] => [
-      { what: `its clock jumps by ${ms / HOUR} h`, happen: ({ time }) => time.jump(ms) },
-      {
-        what: `its clock and Dremio's jump by ${ms / HOUR} h`,
-        happen(it) {
-          it.time.jump(ms);
-          it.setDremioAhead(ms);
-        },
+    .map((ms) => ({
+      what: `its clock jumps by ${ms / HOUR} h`,
+      happen: ({ time }) => time.jump(ms),
+    }));
+  for (const ms of [30 * HOUR, -30 * HOUR])
+    upsets.push({
+      what: `its clock and Dremio's jump by ${ms / HOUR} h`,
+      happen(it) {
+        it.time.jump(ms);
+        it.setDremioAhead(ms);
       },
-    ]);
+    });
   for (const minutes of [10, -10])
     upsets.push({
       what: `Dremio's clock jumps by ${minutes} min`,
@@ -85,7 +87,7 @@ describe('the refresher in simulated time, over real HTTP and real files', () =>
       happen(it);
       await clock.advance(TICK);
       assert.equal(it.worth(), 'valid', 'what Dremio thinks of the token in the file');
-      await clock.advance(30 * HOUR);
+      await clock.advance(25 * HOUR);
       for (const { from, to } of it.gaps) assert.ok(to - from <= TICK, `${to - from} ms`);
       // With the jitter of these tests a token is replaced after 23.85 h.
       const usual = 1 + Math.floor((clock.now() - begin) / (23.85 * HOUR));
