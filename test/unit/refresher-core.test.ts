@@ -134,6 +134,17 @@ describe('the refresher over time', () => {
     }
   });
 
+  it('R4: tries as seldom when logins alone get no answer and probes do', () => {
+    const due = START + 25 * HOUR;
+    const world = new World({
+      lifeMs: 30 * HOUR,
+      login: (now) => (now > START + HOUR ? fails('dremio_unreachable') : undefined),
+    });
+    world.runUntil(due + HOUR);
+    const tries = world.logins.filter(({ at }) => at >= due).length;
+    assert.ok(tries >= 12 && tries <= 16, `${tries} tries`);
+  });
+
   it('R5: sends a wrong password at most 27 times in 24 h, and a corrected one within a tick', () => {
     const world = new World({
       lifeMs: 30 * HOUR,

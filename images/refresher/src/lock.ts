@@ -12,7 +12,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../kit/src/clock.ts';
 
 /** How long a lock outlives a holder that was killed, ms. */
-export const LEASE_MS = 10_000;
+export const LEASE_MS = 5_000;
 const TOUCHES_PER_LEASE = 4;
 
 export interface Lock {

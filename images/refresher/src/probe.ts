@@ -7,7 +7,7 @@ import type { State } from './state.ts';
 export function onProbe(state: State, token: string, outcome: ProbeOutcome, now: number): State {
   const cleared = outcome === 'accepted' && state.refused === token;
   const refused = outcome === 'refused' ? token : cleared ? undefined : state.refused;
-  const reachable = outcome === 'accepted' || outcome === 'refused';
+  const back = answers(outcome) && !answers(state.lastProbe);
   const { loginTrouble } = state;
   const probed: State = {
     ...state,
@@ -16,14 +16,17 @@ export function onProbe(state: State, token: string, outcome: ProbeOutcome, now:
     hinted: false,
     lastProbe: outcome,
     lastProbeAt: now,
-    // Dremio is back: a login that waits for that need not wait any longer.
+    // A login that waits for Dremio need not wait any longer. Once only: logins alone may go on failing.
     loginTrouble:
-      reachable && loginTrouble?.last.class === 'dremio_unreachable'
+      back && loginTrouble?.last.class === 'dremio_unreachable'
         ? { ...loginTrouble, retryAt: Math.min(loginTrouble.retryAt, now) }
         : loginTrouble,
   };
   return withoutOldTrouble(probed, now);
 }
+
+const answers = (outcome: ProbeOutcome | undefined) =>
+  outcome === 'accepted' || outcome === 'refused';
 
 /** Someone met a 401 and asks for a probe. */
 export function onHint(state: State): State {

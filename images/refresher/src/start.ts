@@ -32,12 +32,15 @@ export async function startRefresher({
   log,
   version,
   clock = systemClock,
+  monotonic = () => performance.now(),
   random = Math.random,
 }: {
   settings: Values<typeof refresherSettings>;
   log: Logger;
   version: string;
   clock?: typeof systemClock;
+  /** A clock that never jumps, ms. */
+  monotonic?: () => number;
   random?: () => number;
 }): Promise<RefresherService> {
   const policy = policyOf(settings);
@@ -58,7 +61,7 @@ export async function startRefresher({
     fingerprint: createFingerprint(),
     clock,
     random,
-    monotonic: () => performance.now(),
+    monotonic,
     log,
     metrics: (state) => createMetrics(registry, state, clock.now),
   });
