@@ -170,9 +170,7 @@ describe('the refresher process', () => {
 });
 
 describe('a refresher that was killed', () => {
-  it('R7: has what it left removed first of all, so that starts that are killed too leave no more', {
-    todo: 'leftovers are removed after the look at the files, which makes one',
-  }, async () => {
+  it('R7: has what it left removed first of all, so that starts that are killed too leave no more', async () => {
     const place = await makeWorkplace(DEMO_USER.password);
     try {
       await writeFile(`${place.tokenFolder}/.token.json.0011223344556677.tmp`, '{"tok');

@@ -41,16 +41,22 @@ export function parseTokenFile(text: string): TokenFile {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return malformed('the token file is not a JSON object');
   const { token, expires_at: expires, ...others } = value as Record<string, unknown>;
-  if (Object.keys(others).length > 0)
-    return malformed('the token file has more fields than token and expires_at');
+  // Of a field that stands twice, JSON.parse keeps the last. Neither value needs an escape, so the names are plain text.
+  const fields = text.match(/"(?:token|expires_at)"\s*:/g)?.length ?? 0;
+  if (Object.keys(others).length > 0 || fields > 2 || text.includes('\\'))
+    return malformed('the token file has more than the fields token and expires_at, once each');
   if (typeof token !== 'string' || !BEARER_TOKEN.test(token))
     return malformed('the field token is not a bearer token');
   const expiresAt =
     typeof expires === 'string' && RFC3339_UTC.test(expires) ? Date.parse(expires) : NaN;
-  if (Number.isNaN(expiresAt))
+  // Date.parse takes the 30th of February for the 2nd of March.
+  if (Number.isNaN(expiresAt) || !isDayOf(expiresAt, String(expires)))
     return malformed('the field expires_at is not an RFC 3339 time in UTC');
   return { state: 'valid', token, expiresAt };
 }
+
+const isDayOf = (time: number, text: string) =>
+  new Date(time).toISOString().slice(0, 10) === text.slice(0, 10);
 
 /** The text of a token file. */
 export function formatTokenFile({ token, expiresAt }: Token): string {

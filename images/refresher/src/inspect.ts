@@ -13,6 +13,18 @@ import type { Values } from '../../kit/src/settings.ts';
 import { refresherSettings as schema } from './settings.ts';
 import { createTokenStore } from './token-store.ts';
 
+/** The look at the files of a service that starts: first of all it removes what one that was killed left behind. */
+export async function inspectAtStart(
+  settings: Partial<Values<typeof schema>>,
+): Promise<readonly string[]> {
+  // A folder that cannot be read is told by the look itself.
+  if (settings.tokenFile)
+    await createTokenStore(settings.tokenFile)
+      .removeLeftovers()
+      .catch(() => {});
+  return inspectFiles(settings);
+}
+
 /** @returns a line for each file or folder that cannot be used; settings that are not there are passed over */
 export async function inspectFiles(
   settings: Partial<Values<typeof schema>>,

@@ -56,6 +56,9 @@ function takeFile(
   if (file.state === 'valid') {
     if (file.token === state.inFile?.token && file.expiresAt === state.inFile.expiresAt)
       return { state, file: 'same' };
+    // Written, although the write failed at its last step: the folder could not be synced. The write is repeated.
+    if (file.token === state.pending?.token && file.expiresAt === state.pending.expiresAt)
+      return { state: { ...state, inFile: state.pending }, file: 'same' };
     const better = known === undefined || file.expiresAt > known.expiresAt;
     const remaining = file.expiresAt - now;
     if (better && remaining > MIN_LIFE_MS) {

@@ -1,7 +1,7 @@
 import { runService } from '../../kit/src/service.ts';
 import { inspectSettings } from '../../kit/src/settings.ts';
 import packageJson from '../package.json' with { type: 'json' };
-import { inspectFiles } from './inspect.ts';
+import { inspectAtStart } from './inspect.ts';
 import { refresherSettings } from './settings.ts';
 import { startRefresher } from './start.ts';
 
@@ -17,7 +17,7 @@ if (command === undefined)
   await runService({
     service: 'refresher',
     schema: refresherSettings,
-    inspect: inspectFiles,
+    inspect: inspectAtStart,
     start: ({ settings, log }) => startRefresher({ settings, log, version: packageJson.version }),
   });
 else if (command === 'check' && options.every((option) => option === '--login')) {

@@ -79,12 +79,13 @@ export function onLoginFailure(state: State, failure: Failure, now: number, rand
 
 /** The pending token is in the file. */
 export function onWritten(state: State, now: number, policy: Policy): State {
+  const old = state.inFile?.token === state.pending?.token ? undefined : state.inFile;
   return {
     ...state,
     inFile: state.pending,
     pending: undefined,
     writeTrouble: undefined,
-    replaced: retire(state, state.inFile, now, policy, policy.logoutAfterMs),
+    replaced: retire(state, old, now, policy, policy.logoutAfterMs),
     refused: state.refused === state.pending?.token ? state.refused : undefined,
     unchecked: false,
   };

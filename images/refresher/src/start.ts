@@ -25,7 +25,7 @@ export interface RefresherService extends Running {
 
 /**
  * Starts the refresher.
- * @throws the error of the file system when the token folder cannot be read; `inspectFiles` says it in words before
+ * @throws Error when the operations port cannot be had
  */
 export async function startRefresher({
   settings,
@@ -46,7 +46,6 @@ export async function startRefresher({
   const policy = policyOf(settings);
   const credentials = credentialFiles(settings.dremioUsername, settings.dremioPasswordFile);
   const store = createTokenStore(settings.tokenFile);
-  await store.removeLeftovers();
   const { dremioCaFile } = settings;
   const ca = dremioCaFile === undefined ? undefined : () => readCertificates(dremioCaFile);
 
