@@ -1,9 +1,13 @@
 /** The life of a service: settings, logger, start, orderly stop. Each service's `main.ts` is one call. */
+import { systemClock } from './clock.ts';
 import { createLogger, errorText, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
 import { inspectSettings, type Schema, setting, type Values } from './settings.ts';
 
 /** Exit codes, after sysexits.h: the settings are wrong; the program failed; it could not start. */
 export const EXIT = { settings: 78, failed: 70, unavailable: 69 } as const;
+
+/** How long a stop waits for the look at files that comes before the start. */
+const LONGEST_LOOK_MS = 1000;
 
 /** Settings that every service has. */
 export const commonSettings = {
@@ -64,8 +68,8 @@ export async function runService<S extends Schema & typeof commonSettings>(
     if (stopping) process.exit(0);
     stopping = true;
     log.info('stopping', { signal });
-    // A look at files is not cut off: what it wrote on trial would stay.
-    Promise.resolve(inspection)
+    // A look at files is not cut off, since what it wrote on trial would stay; unless it hangs, on a dead mount.
+    Promise.race([inspection, systemClock.sleep(LONGEST_LOOK_MS)])
       .then(() => running?.stop())
       .then(() => {
         log.audit('stopped');

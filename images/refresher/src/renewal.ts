@@ -103,6 +103,8 @@ export function onWriteFailure(
   const cap = Math.min(WRITE_BACKOFF_MS, tickOf(state, policy));
   return {
     ...state,
+    // The file may hold the new token all the same, when only the folder could not be synced.
+    lastLookAt: NEVER,
     writeTrouble: {
       last: reason,
       count: (before?.count ?? 0) + 1,
