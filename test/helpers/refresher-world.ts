@@ -2,10 +2,10 @@
  * The refresher's pure core in a simulated world: time, Dremio, the disk and chance are plain functions, and a
  * year passes in a blink. The order of steps is the core's own; only the effects are imitated.
  */
-import type { LoginResult, ProbeOutcome } from '../../images/refresher/src/answer.ts';
-import { onLook } from '../../images/refresher/src/look.ts';
-import { type LoginReason, nextStep } from '../../images/refresher/src/next-step.ts';
-import { onHint, onProbe } from '../../images/refresher/src/probe.ts';
+import type { LoginResult, ProbeOutcome } from '../../images/refresher/src/core/answer.ts';
+import { onLook } from '../../images/refresher/src/core/look.ts';
+import { type LoginReason, nextStep } from '../../images/refresher/src/core/next-step.ts';
+import { onHint, onProbe } from '../../images/refresher/src/core/probe.ts';
 import {
   onLogin,
   onLoginFailure,
@@ -15,9 +15,9 @@ import {
   onTurnOfAnother,
   onWriteFailure,
   onWritten,
-} from '../../images/refresher/src/renewal.ts';
-import type { Policy } from '../../images/refresher/src/schedule.ts';
-import { initialState, newest, onTime, type State } from '../../images/refresher/src/state.ts';
+} from '../../images/refresher/src/core/renewal.ts';
+import type { Policy } from '../../images/refresher/src/core/schedule.ts';
+import { initialState, newest, onTime, type State } from '../../images/refresher/src/core/state.ts';
 
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;

@@ -7,9 +7,9 @@ import { readFile } from 'node:fs/promises';
 import { before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { createRegistry } from '../../images/kit/src/metrics.ts';
-import { FAILURE_CLASSES } from '../../images/refresher/src/failure.ts';
+import { FAILURE_CLASSES } from '../../images/refresher/src/core/failure.ts';
+import { initialState } from '../../images/refresher/src/core/state.ts';
 import { createMetrics } from '../../images/refresher/src/metrics.ts';
-import { initialState } from '../../images/refresher/src/state.ts';
 import { repository } from '../helpers/lakehouse-command.ts';
 
 const FOLDER = `${repository}docs/monitoring/`;

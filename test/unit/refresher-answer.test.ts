@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Answer, readLogin, readProbe } from '../../images/refresher/src/answer.ts';
+import { type Answer, readLogin, readProbe } from '../../images/refresher/src/core/answer.ts';
 import { HOUR, SECOND, START } from '../helpers/refresher-world.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };

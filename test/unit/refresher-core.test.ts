@@ -6,9 +6,9 @@ import {
   type LoginResult,
   PROBE_OUTCOMES,
   type ProbeOutcome,
-} from '../../images/refresher/src/answer.ts';
-import type { FailureClass } from '../../images/refresher/src/failure.ts';
-import { refreshMargin } from '../../images/refresher/src/schedule.ts';
+} from '../../images/refresher/src/core/answer.ts';
+import type { FailureClass } from '../../images/refresher/src/core/failure.ts';
+import { refreshMargin } from '../../images/refresher/src/core/schedule.ts';
 import {
   DAY,
   fails,

@@ -4,8 +4,8 @@ import {
   FAILURE_CLASSES,
   type FailureClass,
   retryPause,
-} from '../../images/refresher/src/failure.ts';
-import { readFault } from '../../images/refresher/src/fault.ts';
+} from '../../images/refresher/src/core/failure.ts';
+import { readFault } from '../../images/refresher/src/core/fault.ts';
 import { HOUR, MINUTE, SECOND } from '../helpers/refresher-world.ts';
 
 const pauses = (kind: FailureClass, random: number, attempts = 12) =>

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { authenticated, readyReasons, statusOf } from '../../images/refresher/src/readiness.ts';
+import {
+  authenticated,
+  readyReasons,
+  statusOf,
+} from '../../images/refresher/src/core/readiness.ts';
 import { DAY, fails, HOUR, MINUTE, POLICY, SECOND, World } from '../helpers/refresher-world.ts';
 
 const codes = (world: World) =>

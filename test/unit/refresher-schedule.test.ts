@@ -7,7 +7,7 @@ import {
   refreshMargin,
   refreshTime,
   tickPeriod,
-} from '../../images/refresher/src/schedule.ts';
+} from '../../images/refresher/src/core/schedule.ts';
 import { DAY, HOUR, MINUTE, POLICY, SECOND } from '../helpers/refresher-world.ts';
 
 describe('the schedule', () => {

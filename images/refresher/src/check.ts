@@ -7,10 +7,10 @@ import { systemClock } from '../../kit/src/clock.ts';
 import { errorText } from '../../kit/src/logger.ts';
 import { readSecretFile } from '../../kit/src/secret-file.ts';
 import type { Inspection, Values } from '../../kit/src/settings.ts';
+import type { Failure } from './core/failure.ts';
+import { refreshMargin } from './core/schedule.ts';
 import { connectDremio, type Dremio } from './dremio.ts';
-import type { Failure } from './failure.ts';
 import { inspectFiles } from './inspect.ts';
-import { refreshMargin } from './schedule.ts';
 import { policyOf, type refresherSettings } from './settings.ts';
 import { createTokenStore } from './token-store.ts';
 

@@ -6,9 +6,9 @@ import {
   readLogin,
   readProbe,
   readStatus,
-} from './answer.ts';
-import type { Failure } from './failure.ts';
-import { readFault } from './fault.ts';
+} from './core/answer.ts';
+import type { Failure } from './core/failure.ts';
+import { readFault } from './core/fault.ts';
 import { type Call, createHttp, type HttpOptions, LIMITS } from './http.ts';
 
 export interface Credentials {

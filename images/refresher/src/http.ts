@@ -1,8 +1,8 @@
 /** One HTTP call to Dremio, with bounded time and size. */
 import { Client } from 'undici';
 import type { Clock } from '../../kit/src/clock.ts';
-import type { Answer } from './answer.ts';
-import { CaFileError } from './fault.ts';
+import type { Answer } from './core/answer.ts';
+import { CaFileError } from './core/fault.ts';
 
 export interface HttpOptions {
   /** Address of Dremio; a path in it is put before that of each call. */

@@ -4,12 +4,12 @@
  */
 import type { Logger } from '../../kit/src/logger.ts';
 import { RecentSecrets } from '../../kit/src/recent-secrets.ts';
-import type { Issued, ProbeOutcome } from './answer.ts';
+import type { Issued, ProbeOutcome } from './core/answer.ts';
+import type { Failure } from './core/failure.ts';
+import type { LoginReason } from './core/next-step.ts';
+import type { HeldToken, Trouble } from './core/state.ts';
 import type { Fingerprint } from './credentials.ts';
-import type { Failure } from './failure.ts';
 import type { Metrics } from './metrics.ts';
-import type { LoginReason } from './next-step.ts';
-import type { HeldToken, Trouble } from './state.ts';
 
 /** How many tokens, and how many passwords, the log hides: the present ones and some that were replaced. */
 const SECRETS_HIDDEN = 4;

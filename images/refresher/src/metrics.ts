@@ -1,9 +1,9 @@
 /** The refresher's Prometheus metrics. */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { PROBE_OUTCOMES, type ProbeOutcome } from './answer.ts';
-import { FAILURE_CLASSES, type FailureClass } from './failure.ts';
-import { authenticated } from './readiness.ts';
-import type { State } from './state.ts';
+import { PROBE_OUTCOMES, type ProbeOutcome } from './core/answer.ts';
+import { FAILURE_CLASSES, type FailureClass } from './core/failure.ts';
+import { authenticated } from './core/readiness.ts';
+import type { State } from './core/state.ts';
 
 export interface Metrics {
   login(outcome: 'success' | FailureClass): void;

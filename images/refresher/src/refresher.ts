@@ -5,17 +5,11 @@
 import type { Clock } from '../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../kit/src/logger.ts';
 import type { Reason } from '../../kit/src/operations.ts';
-import type { LoginResult } from './answer.ts';
-import type { CredentialSource, Fingerprint } from './credentials.ts';
-import { digest } from './credentials.ts';
-import type { Credentials, Dremio } from './dremio.ts';
-import type { Failure } from './failure.ts';
-import { Journal } from './journal.ts';
-import type { Lock } from './lock.ts';
-import { onLook } from './look.ts';
-import type { Metrics } from './metrics.ts';
-import { type LoginReason, nextStep, type Step } from './next-step.ts';
-import { onHint, onProbe } from './probe.ts';
+import type { LoginResult } from './core/answer.ts';
+import type { Failure } from './core/failure.ts';
+import { onLook } from './core/look.ts';
+import { type LoginReason, nextStep, type Step } from './core/next-step.ts';
+import { onHint, onProbe } from './core/probe.ts';
 import {
   onLogin,
   onLoginFailure,
@@ -25,8 +19,8 @@ import {
   onTurnOfAnother,
   onWriteFailure,
   onWritten,
-} from './renewal.ts';
-import type { Policy } from './schedule.ts';
+} from './core/renewal.ts';
+import type { Policy } from './core/schedule.ts';
 import {
   type HeldToken,
   initialState,
@@ -35,7 +29,13 @@ import {
   type ReplacedToken,
   type State,
   tickOf,
-} from './state.ts';
+} from './core/state.ts';
+import type { CredentialSource, Fingerprint } from './credentials.ts';
+import { digest } from './credentials.ts';
+import type { Credentials, Dremio } from './dremio.ts';
+import { Journal } from './journal.ts';
+import type { Lock } from './lock.ts';
+import type { Metrics } from './metrics.ts';
 import type { TokenStore } from './token-store.ts';
 
 /** What one pass of the loop may take at most: a login, a probe and a write, ms. */

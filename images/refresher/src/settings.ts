@@ -2,7 +2,7 @@
 import { commonSettings } from '../../kit/src/service.ts';
 import { type Setting, setting, type Values } from '../../kit/src/settings.ts';
 import { TOKEN_FILE } from '../../kit/src/token-file.ts';
-import type { Policy } from './schedule.ts';
+import type { Policy } from './core/schedule.ts';
 
 const plainUrl = setting.url({
   variable: 'DREMIO_URL',

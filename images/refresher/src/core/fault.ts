@@ -1,5 +1,5 @@
 /** What an error on the way to Dremio means: nobody there, no answer in time, TLS not trusted, another protocol. */
-import { errorText } from '../../kit/src/logger.ts';
+import { errorText } from '../../../kit/src/logger.ts';
 import type { Failure } from './failure.ts';
 
 /** Codes of certificate verification (nodejs.org/api/tls.html, "X509 certificate error codes"). */

@@ -1,5 +1,5 @@
 /** Takes in what the files hold: a token that someone else wrote, one that is gone, other credentials. Pure. */
-import type { TokenFile } from '../../kit/src/token-file.ts';
+import type { TokenFile } from '../../../kit/src/token-file.ts';
 import { withoutOldTrouble } from './next-step.ts';
 import { MIN_LIFE_MS, type Policy, refreshTime } from './schedule.ts';
 import { CLOCK_STEP_MS, NEVER, newest, type State } from './state.ts';

@@ -1,5 +1,5 @@
 /** What the operations port says about a state, pure. */
-import type { Reason } from '../../kit/src/operations.ts';
+import type { Reason } from '../../../kit/src/operations.ts';
 import { type Policy, readyFloor } from './schedule.ts';
 import type { State } from './state.ts';
 
