@@ -43,7 +43,7 @@ export class LegacyEra implements Era {
 
   constructor(options: LegacyEraOptions) {
     this.#options = options;
-    options.upstream.listen((message) => options.sessions.broadcast(message));
+    options.upstream.listen({ onMessage: (message) => options.sessions.broadcast(message) });
   }
 
   async post(exchange: HttpExchange, payload: Payload): Promise<void> {
@@ -101,6 +101,7 @@ export class LegacyEra implements Era {
   delete(exchange: HttpExchange): void {
     const session = this.#session(exchange);
     this.#options.sessions.end(session);
+    this.#options.upstream.endSession(session.name);
     exchange.response.writeHead(204).end();
   }
 

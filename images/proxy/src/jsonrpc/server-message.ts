@@ -1,6 +1,16 @@
 /** JSON-RPC messages from the server: told apart by their outermost keys alone, never decoded as a whole. */
 import { eachMember, type Span, skipSpace, splice } from './scan.ts';
 
+/** A request of the server to a client. */
+export interface ServerRequest {
+  readonly kind: 'request';
+  readonly method: string;
+  /** The id as the server wrote it: JSON text. */
+  readonly id: string;
+  readonly idSpan: Span;
+  readonly bytes: Buffer;
+}
+
 export type ServerMessage =
   | {
       readonly kind: 'response';
@@ -10,12 +20,7 @@ export type ServerMessage =
       readonly bytes: Buffer;
       readonly idSpan: Span;
     }
-  | {
-      readonly kind: 'request';
-      readonly method: string;
-      readonly id: string;
-      readonly bytes: Buffer;
-    }
+  | ServerRequest
   | { readonly kind: 'notification'; readonly method: string; readonly bytes: Buffer };
 
 const text = (bytes: Buffer, span: Span) => bytes.toString('utf8', span.start, span.end);
@@ -43,7 +48,7 @@ export function readServerMessage(bytes: Buffer): ServerMessage | undefined {
     const method = stringAt(bytes, found.method);
     if (method === undefined) return undefined;
     if (!found.id) return { kind: 'notification', method, bytes };
-    return { kind: 'request', method, id: text(bytes, found.id), bytes };
+    return { kind: 'request', method, id: text(bytes, found.id), idSpan: found.id, bytes };
   }
   if (!found.id || !found.outcome) return undefined;
   const id = text(bytes, found.id);

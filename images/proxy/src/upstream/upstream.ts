@@ -3,7 +3,8 @@
  * messages back; it does not know whether a child process or a remote server answers.
  */
 import type { Reason } from '../../../kit/src/operations.ts';
-import type { ClientRequest, JsonObject } from '../jsonrpc/message.ts';
+import type { ClientNotification, ClientRequest, JsonObject } from '../jsonrpc/message.ts';
+import type { ServerRequest } from '../jsonrpc/server-message.ts';
 
 /** Bytes of one JSON-RPC message in pieces, without a line break. */
 export type Pieces = readonly Buffer[];
@@ -14,6 +15,8 @@ export interface Caller {
   readonly principal: string;
   /** The client's session. */
   readonly session: string;
+  /** What the client said that it can do, as in its `initialize`; nothing when left out. */
+  readonly capabilities?: JsonObject;
 }
 
 /** How a request ended, as metrics and the audit name it. */
@@ -47,10 +50,19 @@ export class CallAborted extends Error {
   }
 }
 
+/**
+ * Asks the client something in the server's name: sampling, elicitation, roots. Resolves with the JSON-RPC response
+ * that goes to the server, with the server's own id; never rejects, so a client that cannot be asked or does not
+ * answer is an error response. `signal` aborts when the server no longer waits.
+ */
+export type AskClient = (request: ServerRequest, signal: AbortSignal) => Promise<Pieces>;
+
 export interface CallOptions {
   readonly caller: Caller;
   /** Takes messages that belong to this request and come before its answer. */
   onMessage(message: Pieces): void;
+  /** Takes requests of the server to this client while it works on this request. */
+  readonly onRequest?: AskClient;
   /** Aborted with a `CallAborted` when the request is given up. */
   readonly signal: AbortSignal;
 }
@@ -63,16 +75,33 @@ export interface Handshake {
   readonly instructions?: string;
 }
 
+/** Hears what the server sends outside of any request. */
+export interface UpstreamListener {
+  /** A message for these sessions, by name; for every session when left out. */
+  onMessage(message: Pieces, sessions?: readonly string[]): void;
+  /** A request of the server to the client of this session. */
+  onRequest?(session: string, ...request: Parameters<AskClient>): Promise<Pieces>;
+}
+
 export interface Upstream {
+  /**
+   * True when clients can be told apart behind it: then log levels, subscriptions and requests to clients are
+   * offered. False when the server is shared, and these would reach the wrong client.
+   */
+  readonly personal: boolean;
   /** Sends a request. Never rejects: whatever goes wrong is an answer with a JSON-RPC error. */
   call(request: ClientRequest, options: CallOptions): Promise<Answer>;
+  /** Passes on what a client only tells; dropped where it means nothing to a shared server. */
+  notify(notification: ClientNotification, caller: Caller): void;
   /** The last handshake, waiting up to `patienceMs` for a first one; undefined when there is none. */
   handshake(patienceMs: number): Promise<Handshake | undefined>;
   /** Names of the tools that the server offers. */
   toolNames(): ReadonlySet<string>;
   /** Why a call would fail now; empty = it would not. */
   health(): readonly Reason[];
-  /** Hears messages that the server sends on its own account to everyone; returns the way to stop that. */
-  listen(listener: (message: Pieces) => void): () => void;
+  /** Hears messages that belong to no request; returns the way to stop that. */
+  listen(listener: UpstreamListener): () => void;
+  /** Forgets what it keeps for a session that is over: level, subscriptions, a server of its own. */
+  endSession(session: string): void;
   stop(): Promise<void>;
 }

@@ -6,8 +6,8 @@ import {
   CallAborted,
   type CallOptions,
   type Handshake,
-  type Pieces,
   type Upstream,
+  type UpstreamListener,
 } from '../upstream.ts';
 import type { Child, ChildResult } from './child.ts';
 import type { Ready } from './life.ts';
@@ -32,9 +32,10 @@ const FOR_EVERYONE: ReadonlySet<string> = new Set([
 ]);
 
 export class StdioUpstream implements Upstream {
+  readonly personal = false;
   readonly #options: StdioUpstreamOptions;
   readonly #supervisor: Supervisor;
-  readonly #listeners = new Set<(message: Pieces) => void>();
+  readonly #listeners = new Set<UpstreamListener>();
   #last: Ready | undefined;
 
   constructor(options: StdioUpstreamOptions) {
@@ -73,6 +74,11 @@ export class StdioUpstream implements Upstream {
     return this.#answer(request, child, outcome);
   }
 
+  /** What a client tells concerns no other client's server. */
+  notify(): void {}
+
+  endSession(): void {}
+
   async handshake(patienceMs: number): Promise<Handshake | undefined> {
     const ready = this.#last ?? (await this.#supervisor.whenReady(patienceMs));
     return ready?.handshake;
@@ -91,7 +97,7 @@ export class StdioUpstream implements Upstream {
     return this.#supervisor.current()?.child.pid;
   }
 
-  listen(listener: (message: Pieces) => void): () => void {
+  listen(listener: UpstreamListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -166,7 +172,7 @@ export class StdioUpstream implements Upstream {
         },
         () => {},
       );
-    for (const listener of this.#listeners) listener([bytes]);
+    for (const listener of this.#listeners) listener.onMessage([bytes]);
   }
 
   /** A child that was replaced by one with other tools changes the catalogue for every client. */
