@@ -1,0 +1,58 @@
+/**
+ * The public MCP conformance suite, with what it requires of revision 2025-11-25: against the fixture itself, and
+ * against the real proxy process before that fixture.
+ */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { serveWithSdk } from '../fixtures/conformance/http.ts';
+import { startProxies } from '../fixtures/conformance/proxy.ts';
+import { formatScenarios, runConformance, type Scenario } from '../fixtures/conformance/suite.ts';
+
+const REVISION = '2025-11-25';
+const REQUIRED = 30;
+const timeout = 240_000;
+
+/** What a server that all clients share does not offer, since it would change or tell something for others. */
+const NOT_SHARED = [
+  'logging-set-level',
+  'tools-call-with-logging',
+  'tools-call-sampling',
+  'tools-call-elicitation',
+  'elicitation-sep1034-defaults',
+  'elicitation-sep1330-enums',
+  'resources-subscribe',
+  'resources-unsubscribe',
+];
+
+const isRequired = ({ required }: Scenario) => required;
+const hasPassed = ({ failures }: Scenario) => failures.length === 0;
+
+/** Runs the suite and makes each required scenario a subtest of its own, so that a failure names it. */
+async function passesAll(context: TestContext, url: string): Promise<void> {
+  const scenarios = await runConformance(url, REVISION);
+  context.diagnostic(formatScenarios(scenarios));
+  const required = scenarios.filter(isRequired);
+  for (const { name, failures } of required)
+    await context.test(name, () => assert.deepEqual(failures, []));
+  assert.equal(required.filter(hasPassed).length, REQUIRED);
+  assert.equal(required.length, REQUIRED);
+}
+
+describe(`the public conformance suite, requirements ${REVISION}`, { timeout }, () => {
+  it('passes when the HTTP transport of the SDK serves the fixture: nothing in it is made for the proxy', async (context) => {
+    await using served = await serveWithSdk();
+    await passesAll(context, served.url);
+  });
+
+  it('passes through a proxy whose server is shared, but for what only a server of its own can do', async (context) => {
+    await using proxies = await startProxies();
+    const scenarios = await runConformance(proxies.url, REVISION);
+    context.diagnostic(formatScenarios(scenarios));
+    const failed = scenarios.filter((scenario) => isRequired(scenario) && !hasPassed(scenario));
+    assert.deepEqual(
+      failed.map(({ name }) => name),
+      NOT_SHARED,
+    );
+    assert.deepEqual(proxies.complaints, []);
+  });
+});
