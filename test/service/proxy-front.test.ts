@@ -387,7 +387,11 @@ describe('requests that are not as they should be', () => {
   it('cuts a client that sends its headers or its body too slowly with 408', async () => {
     const front = await startFront({
       port: 0,
-      guard: { allowsHost: () => true, allowsOrigin: () => true, keys: { identify: () => 'x' } },
+      guard: {
+        allowsHost: () => true,
+        allowsOrigin: () => true,
+        keys: { identify: () => ({ name: 'x' }) },
+      },
       era: { post: async () => {}, get: () => {}, delete: () => {}, close: () => {} },
       bodyLimit: 100,
       patience: { headersMs: 100, requestMs: 200, checkMs: 20 },

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { NamedFileError } from '../../images/kit/src/named-file.ts';
 import { inspectSettings, readSettings } from '../../images/kit/src/settings.ts';
 import { SessionSigner } from '../../images/proxy/src/era/session-id.ts';
 import { negotiate } from '../../images/proxy/src/era/versions.ts';
 import { readAccept } from '../../images/proxy/src/front/accept.ts';
 import { hostTest, originTest } from '../../images/proxy/src/front/hosts.ts';
-import { parseKeys } from '../../images/proxy/src/front/keys.ts';
 import { ResultBudget } from '../../images/proxy/src/hop/budget.ts';
 import { retryAfterMs } from '../../images/proxy/src/hop/retry-after.ts';
 import { matchRoute } from '../../images/proxy/src/hop/routes.ts';
@@ -274,47 +272,6 @@ describe('allow-lists', () => {
       assert.match(
         problemOf({ ALLOWED_ORIGINS: entry }),
         /^ALLOWED_ORIGINS is ".*"; expected origins such as .*, separated by commas$/,
-      );
-  });
-});
-
-describe('the key file', () => {
-  const key = 'k'.repeat(16);
-  it('names one key or several that are all valid', () => {
-    assert.deepEqual(parseKeys(JSON.stringify({ a: key, b: [`${key}1`, `${key}2`] }), 'f'), [
-      { name: 'a', key },
-      { name: 'b', key: `${key}1` },
-      { name: 'b', key: `${key}2` },
-    ]);
-  });
-
-  it('is refused when it could let anyone in, in words without the key', () => {
-    const secret = 'a-secret with a space';
-    const table: [string, RegExp][] = [
-      ['', /is empty/],
-      [' \n', /is empty/],
-      [key, /is not JSON/],
-      ['[]', /not a JSON object/],
-      ['null', /not a JSON object/],
-      ['{}', /holds no key/],
-      ['{"a":""}', /less than 16 characters/],
-      ['{"a":"short"}', /less than 16 characters/],
-      [`{"a":"${' '.repeat(20)}"}`, /other characters/],
-      [JSON.stringify({ a: `${key}\n` }), /other characters/],
-      [JSON.stringify({ a: secret }), /other characters/],
-      ['{"a":[]}', /no key for a/],
-      ['{"a":5}', /not text/],
-      [`{"a b":"${key}"}`, /the name "a b"/],
-      [`{"a":"${key}","b":"${key}"}`, /gives a and b the same key/],
-    ];
-    for (const [text, words] of table)
-      assert.throws(
-        () => parseKeys(text, 'keys.json'),
-        (error) => {
-          assert.ok(error instanceof NamedFileError);
-          assert.match(error.message, words, text);
-          return !error.message.includes(secret) && !error.message.includes(key);
-        },
       );
   });
 });

@@ -1,10 +1,16 @@
 /**
- * Every request to the upstream goes through here, whichever era it came from: deadline, cancellation, metrics,
- * the audit line, and the count that a drain waits for.
+ * Every request to the upstream goes through here, whichever era it came from: rules for tools, limits, deadline,
+ * cancellation, metrics, the audit line, and the count that a drain waits for.
  */
-import { createHash } from 'node:crypto';
 import type { Logger } from '../../kit/src/logger.ts';
+import type { CallAudit } from './audit.ts';
 import { type ClientRequest, CODE, errorBytes } from './jsonrpc/message.ts';
+import { withMeta } from './jsonrpc/meta.ts';
+import type { Admission } from './limits/admission.ts';
+import type { LimitName } from './limits/places.ts';
+import { refusedAnswer } from './limits/refusal.ts';
+import type { ToolPolicy } from './policy/policy.ts';
+import type { Denial } from './policy/rules.ts';
 import {
   type Answer,
   CallAborted,
@@ -15,12 +21,21 @@ import {
 
 export interface CallObserver {
   ended(call: { method: string; tool: string; outcome: Answer['outcome']; seconds: number }): void;
+  /** A request had to wait for a place, and got one or did not. */
+  waited(seconds: number): void;
+  refused(limit: LimitName): void;
+  denied(tool: string, rule: Denial['rule']): void;
 }
 
 export interface CallsOptions {
   readonly upstream: Upstream;
   readonly log: Logger;
+  readonly audit: CallAudit;
   readonly observer: CallObserver;
+  readonly admission: Admission;
+  readonly policy: ToolPolicy;
+  /** The limit of a key that has one of its own. */
+  keyLimit(principal: string): number | undefined;
   readonly timeoutMs: number;
 }
 
@@ -31,7 +46,13 @@ interface Running {
   readonly abort: AbortController;
 }
 
-const LONGEST_NAME = 128;
+/** How a call ended, and what happened to it before the server. */
+interface Ended {
+  readonly answer: Answer;
+  readonly queuedMs: number;
+  readonly refused?: LimitName;
+  readonly denial?: Denial | undefined;
+}
 
 export class Calls {
   readonly #options: CallsOptions;
@@ -52,31 +73,33 @@ export class Calls {
     caller: Caller,
     onMessage: (message: Pieces) => void,
   ): Promise<Answer> {
-    const { upstream, timeoutMs } = this.#options;
+    const { timeoutMs } = this.#options;
     const start = performance.now();
     const abort = new AbortController();
+    // Runs from here on, so that waiting for a place counts too.
     const timer = setTimeout(() => {
       abort.abort(new CallAborted('timeout', `no answer within ${timeoutMs / 1000} s`));
     }, timeoutMs);
     const running: Running = { session: caller.session, id: JSON.parse(request.id), abort };
     this.#running.add(running);
-    let answer: Answer;
+    let ended: Ended;
     try {
-      answer = await upstream.call(request, { caller, onMessage, signal: abort.signal });
+      ended = await this.#perform(request, caller, onMessage, abort.signal);
     } catch (error) {
       this.#options.log.error('call_failed', { method: request.method, error });
-      answer = {
-        message: [errorBytes(request.id, CODE.internalError, 'the proxy failed at this request')],
-        outcome: 'error',
-        generation: 0,
-      };
+      const message = errorBytes(
+        request.id,
+        CODE.internalError,
+        'the proxy failed at this request',
+      );
+      ended = { answer: { message: [message], outcome: 'error', generation: 0 }, queuedMs: 0 };
     } finally {
       clearTimeout(timer);
       this.#running.delete(running);
       if (this.#running.size === 0) for (const wake of this.#idle) wake();
     }
-    this.#report(request, caller, answer, performance.now() - start);
-    return answer;
+    this.#report(request, caller, ended, performance.now() - start);
+    return ended.answer;
   }
 
   /**
@@ -101,29 +124,66 @@ export class Calls {
       });
   }
 
-  #report(request: ClientRequest, caller: Caller, answer: Answer, ms: number): void {
-    const { log, observer, upstream } = this.#options;
+  async #perform(
+    request: ClientRequest,
+    caller: Caller,
+    onMessage: (message: Pieces) => void,
+    signal: AbortSignal,
+  ): Promise<Ended> {
+    const { upstream, policy, admission, keyLimit } = this.#options;
+    const checked = policy.check(request, caller);
+    const stopped = checked instanceof Promise ? await beforeAbort(checked, signal) : checked;
+    if (signal.aborted) return { answer: abortedAnswer(request, signal), queuedMs: 0 };
+    if (stopped) return { ...stopped, queuedMs: 0 };
+    const { principal, session, traceparent } = caller;
+    const ownLimit = keyLimit(principal);
+    const entering = admission.enter({ principal, session, keyLimit: ownLimit }, signal);
+    const entered = entering instanceof Promise ? await entering : entering;
+    const { waitedMs: queuedMs } = entered;
+    if (entered.state === 'aborted') return { answer: abortedAnswer(request, signal), queuedMs };
+    if (entered.state === 'refused') {
+      const answer = refusedAnswer(request.id, entered.refusal, ownLimit !== undefined);
+      return { answer, queuedMs, refused: entered.refusal.limit };
+    }
+    try {
+      const sent = traceparent ? withMeta(request, 'traceparent', traceparent) : request;
+      const answer = await upstream.call(sent, { caller, onMessage, signal });
+      return { answer: policy.shown(request, principal, answer), queuedMs };
+    } finally {
+      entered.leave();
+    }
+  }
+
+  #report(request: ClientRequest, caller: Caller, ended: Ended, durationMs: number): void {
+    const { audit, observer, upstream } = this.#options;
+    const { answer, queuedMs, refused, denial } = ended;
     const { method, params } = request;
-    const { outcome, generation } = answer;
+    const { outcome } = answer;
     const name = method === 'tools/call' && typeof params.name === 'string' ? params.name : '';
     // Only names that the server offers become labels: a client must not be able to make new series.
     const tool = name === '' ? '' : upstream.toolNames().has(name) ? name : 'unknown';
-    observer.ended({ method, tool, outcome, seconds: ms / 1000 });
-    if (method !== 'tools/call') return;
-    log.audit('tool_called', {
-      principal: caller.principal,
-      session: caller.session,
-      tool: name.slice(0, LONGEST_NAME),
-      arguments: argumentsDigest(request),
-      outcome,
-      duration_ms: Math.round(ms),
-      generation,
-    });
+    observer.ended({ method, tool, outcome, seconds: durationMs / 1000 });
+    if (queuedMs > 0) observer.waited(queuedMs / 1000);
+    if (refused !== undefined) observer.refused(refused);
+    if (denial !== undefined) observer.denied(tool, denial.rule);
+    if (method === 'tools/call')
+      audit.write({ request, caller, answer, queuedMs, durationMs, refused, denial });
   }
 }
 
-/** Names a call's arguments, as the client wrote them, without telling them. */
-function argumentsDigest({ bytes, argumentsSpan: span }: ClientRequest): string {
-  const text = span ? bytes.subarray(span.start, span.end) : '';
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+function abortedAnswer({ id }: ClientRequest, signal: AbortSignal): Answer {
+  const reason = signal.reason as CallAborted;
+  const { outcome } = reason;
+  const code = outcome === 'timeout' ? CODE.requestTimeout : CODE.connectionClosed;
+  const message = [errorBytes(id, code, reason.message, { reason: outcome })];
+  return { message, outcome, generation: 0 };
+}
+
+/** The value, or undefined when the signal aborts first. */
+function beforeAbort<T>(value: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const give = () => resolve(undefined);
+    signal.addEventListener('abort', give, { once: true });
+    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
+  });
 }

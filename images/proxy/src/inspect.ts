@@ -2,7 +2,7 @@
 import { readCertificates } from '../../kit/src/certificates.ts';
 import { problemWithFile } from '../../kit/src/named-file.ts';
 import { readSessionSecret } from './era/session-id.ts';
-import { readKeys } from './front/keys.ts';
+import { readKeys } from './front/key-file.ts';
 import { type ProxySettings, proxySettings as schema } from './settings.ts';
 
 /** @returns a line for each file that cannot be used; settings that are not there are passed over */

@@ -8,6 +8,10 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 /** Values that are looked up at each scrape. */
 export interface Readings {
   callsInFlight(): number;
+  /** Requests that wait for a place at the server. */
+  queueLength(): number;
+  /** Requests of each key that run or wait. */
+  inFlightByKey(): ReadonlyMap<string, number>;
   sessions(): number;
   /** Seconds until the token ends; 0 without a valid one. */
   tokenSecondsLeft(): number;
@@ -34,6 +38,20 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
   gauge('lakehouse_proxy_calls_in_flight', 'MCP requests that wait for the server.', () =>
     readings.callsInFlight(),
   );
+  gauge('lakehouse_proxy_queue_length', 'MCP requests that wait for a place at the server.', () =>
+    readings.queueLength(),
+  );
+  // Keys are named in a file of the operator's, so their names are bounded.
+  new Gauge({
+    name: 'lakehouse_proxy_key_calls_in_flight',
+    help: 'MCP requests of a key that run or wait.',
+    labelNames: ['key'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [key, count] of readings.inFlightByKey()) this.set({ key }, count);
+    },
+  });
   gauge('lakehouse_proxy_sessions', 'Sessions used within the last half hour.', () =>
     readings.sessions(),
   );
@@ -54,6 +72,24 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
     help: 'Time from an MCP request to its answer.',
     labelNames: ['method'],
     buckets: SECONDS,
+    registers,
+  });
+  const queueSeconds = new Histogram({
+    name: 'lakehouse_proxy_queue_seconds',
+    help: 'Time that an MCP request waited for a place at the server, of those that had to wait.',
+    buckets: SECONDS,
+    registers,
+  });
+  const refused = new Counter({
+    name: 'lakehouse_proxy_refused_total',
+    help: 'MCP requests refused for a limit.',
+    labelNames: ['limit'],
+    registers,
+  });
+  const denied = new Counter({
+    name: 'lakehouse_proxy_denied_total',
+    help: 'Calls of tools that a rule denied.',
+    labelNames: ['tool', 'rule'],
     registers,
   });
   const starts = new Counter({
@@ -88,6 +124,9 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
       calls.inc({ method: label(method), tool, outcome });
       callSeconds.observe({ method: label(method) }, seconds);
     },
+    waited: (seconds) => queueSeconds.observe(seconds),
+    refused: (limit) => refused.inc({ limit }),
+    denied: (tool, rule) => denied.inc({ tool, rule }),
     childStarted: (reason) => starts.inc({ reason }),
     hopAnswered: (pattern, status, seconds) => {
       hop.inc({ pattern, status });

@@ -7,7 +7,7 @@ import { createRegistry } from '../../kit/src/metrics.ts';
 import { type Reason, startOperations } from '../../kit/src/operations.ts';
 import type { Running } from '../../kit/src/service.ts';
 import packageInfo from '../package.json' with { type: 'json' };
-import { Calls } from './calls.ts';
+import { type Desk, openDesk } from './desk.ts';
 import { LegacyEra } from './era/legacy.ts';
 import { readSessionSecret, SessionSigner } from './era/session-id.ts';
 import { Sessions } from './era/sessions.ts';
@@ -74,7 +74,7 @@ export async function startProxy(
 
   let draining = false;
   let upstream: StdioUpstream | undefined;
-  let calls: Calls | undefined;
+  let desk: Desk | undefined;
   const sessions = new Sessions();
   const ready = (): readonly Reason[] => [
     ...(draining ? [{ code: 'draining', message: 'this proxy is being stopped' }] : []),
@@ -83,7 +83,9 @@ export async function startProxy(
   ];
   const registry = createRegistry({ service: SERVICE, version });
   const metrics = proxyMetrics(registry, {
-    callsInFlight: () => calls?.inFlight ?? 0,
+    callsInFlight: () => desk?.calls.inFlight ?? 0,
+    queueLength: () => desk?.admission.waiting ?? 0,
+    inFlightByKey: () => desk?.admission.byKey ?? new Map(),
     sessions: () => sessions.count(clock.now()),
     tokenSecondsLeft: () => tokens.secondsLeft(),
     ready: () => ready().length === 0,
@@ -133,15 +135,10 @@ export async function startProxy(
   });
   started.defer(() => server.stop());
   upstream = server;
-  const desk = new Calls({
-    upstream: server,
-    log,
-    observer: metrics,
-    timeoutMs: settings.callTimeout * 1000,
-  });
-  calls = desk;
+  desk = openDesk({ settings, keys, upstream: server, observer: metrics, clock, log });
+  const { calls } = desk;
   const era = new LegacyEra({
-    calls: desk,
+    calls,
     upstream: server,
     signer,
     sessions,
@@ -158,6 +155,7 @@ export async function startProxy(
     onAnswer: metrics.httpAnswered,
   });
   started.defer(() => front.close());
+  started.defer(keys.onRemove((key) => front.cut(key)));
   started.defer(() => era.close());
   log.info('listening', { port: front.port, operations_port: operations.port });
 
@@ -169,9 +167,9 @@ export async function startProxy(
       draining = true;
       front.drain();
       const idle = new AbortController();
-      void desk.drained().then(() => idle.abort());
+      void calls.drained().then(() => idle.abort());
       await clock.sleep(settings.drainTimeout * 1000, idle.signal);
-      if (desk.inFlight > 0) log.warn('drain_incomplete', { calls: desk.inFlight });
+      if (calls.inFlight > 0) log.warn('drain_incomplete', { calls: calls.inFlight });
       await parts.disposeAsync();
     },
   };

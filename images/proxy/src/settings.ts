@@ -4,7 +4,8 @@ import { setting, type Values } from '../../kit/src/settings.ts';
 import { TOKEN_FILE } from '../../kit/src/token-file.ts';
 import { SHORTEST_SECRET } from './era/session-id.ts';
 import { hostWord, originWord } from './front/hosts.ts';
-import { SHORTEST_KEY } from './front/keys.ts';
+import { MOST_IN_FLIGHT, SHORTEST_KEY } from './front/key-file.ts';
+import { toolPattern } from './policy/rules.ts';
 
 const MIB = 1024 * 1024;
 
@@ -19,8 +20,8 @@ export const proxySettings = {
   }),
   keysFile: setting.secretFile({
     variable: 'MCP_KEYS_FILE',
-    content: `a JSON object from name to key, of at least ${SHORTEST_KEY} characters, or to a list of such keys`,
-    doc: 'bearer keys of the MCP endpoint; all keys of a list are valid, such as the current and the next one; read again when it changes',
+    content: `a JSON object from name to key, of at least ${SHORTEST_KEY} characters, to a list of such keys, or to an object with keys and options`,
+    doc: 'bearer keys of the MCP endpoint; all keys of a list are valid, such as the current and the next one; options bound the tools and requests of a client; read again when it changes',
     fallback: '/run/secrets/mcp-keys.json',
   }),
   sessionSecretFile: setting.secretFile({
@@ -108,6 +109,64 @@ export const proxySettings = {
     max: 64 * MIB,
     unit: 'bytes',
     fallback: String(4 * MIB),
+  }),
+  maxInFlight: setting.integer({
+    variable: 'MAX_IN_FLIGHT',
+    doc: 'most MCP requests at the server at once; more wait',
+    min: 1,
+    max: MOST_IN_FLIGHT,
+    fallback: '64',
+  }),
+  maxInFlightPerKey: setting.integer({
+    variable: 'MAX_IN_FLIGHT_PER_KEY',
+    doc: 'most MCP requests of one key at once, running and waiting; more are refused (429)',
+    min: 1,
+    max: MOST_IN_FLIGHT,
+    fallback: '256',
+  }),
+  maxInFlightPerSession: setting.integer({
+    variable: 'MAX_IN_FLIGHT_PER_SESSION',
+    doc: 'most MCP requests of one session at once, running and waiting; more are refused (429)',
+    min: 1,
+    max: MOST_IN_FLIGHT,
+    fallback: '256',
+  }),
+  queueLength: setting.integer({
+    variable: 'QUEUE_LENGTH',
+    doc: 'most MCP requests that wait for a place at the server; more are refused (503)',
+    min: 0,
+    max: MOST_IN_FLIGHT,
+    fallback: '512',
+  }),
+  queueWait: setting.number({
+    variable: 'QUEUE_WAIT',
+    doc: 'how long an MCP request waits for a place at the server before it is refused (503)',
+    min: 0.1,
+    max: 3600,
+    unit: 'seconds',
+    fallback: '5',
+  }),
+  toolsAllow: setting.list({
+    variable: 'TOOLS_ALLOW',
+    doc: 'the only tools that are offered; all when it is not set',
+    word: toolPattern,
+    optional: true,
+  }),
+  toolsDeny: setting.list({
+    variable: 'TOOLS_DENY',
+    doc: 'tools that are not offered, whatever else allows them',
+    word: toolPattern,
+    optional: true,
+  }),
+  toolsReadOnly: setting.flag({
+    variable: 'TOOLS_READ_ONLY',
+    doc: 'offers only tools that the server marks read-only (`readOnlyHint`); none of a server that marks none',
+    fallback: 'false',
+  }),
+  auditSql: setting.flag({
+    variable: 'AUDIT_SQL',
+    doc: 'writes the text of SQL statements into the audit, up to 4,000 characters',
+    fallback: 'false',
   }),
   drainTimeout: setting.integer({
     variable: 'DRAIN_TIMEOUT',

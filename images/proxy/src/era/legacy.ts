@@ -4,6 +4,7 @@
  */
 import type { Calls } from '../calls.ts';
 import { readAccept } from '../front/accept.ts';
+import { callerOf } from '../front/caller.ts';
 import { EventStream } from '../front/event-stream.ts';
 import { type Problem, Refused } from '../front/problem.ts';
 import { Reply } from '../front/reply.ts';
@@ -47,7 +48,7 @@ export class LegacyEra implements Era {
   }
 
   async post(exchange: HttpExchange, payload: Payload): Promise<void> {
-    const { request, response, principal } = exchange;
+    const { request, response } = exchange;
     const accepts = readAccept(request.headers.accept);
     if (!accepts.json && !accepts.stream) throw new Refused(NOT_ACCEPTABLE);
     const [first] = payload.messages;
@@ -71,7 +72,7 @@ export class LegacyEra implements Era {
       return;
     }
     const reply = new Reply(response, accepts);
-    const caller = { principal, session: session.name };
+    const caller = callerOf(exchange, session.name);
     const answers = await Promise.all(
       requests.map(
         (one) =>

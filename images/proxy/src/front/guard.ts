@@ -1,6 +1,6 @@
 /** Who may come in, asked of every request in this order: Host, Origin, key. */
 import type { IncomingMessage } from 'node:http';
-import type { KeyRing } from './keys.ts';
+import type { Access, KeyRing } from './keys.ts';
 import { Refused } from './problem.ts';
 
 export interface GuardOptions {
@@ -19,10 +19,10 @@ function valuesOf(request: IncomingMessage, name: string): string[] {
 }
 
 /**
- * The name of the caller's key.
+ * The caller's key.
  * @throws Refused when the request is not to be served.
  */
-export function admit(request: IncomingMessage, options: GuardOptions): string {
+export function admit(request: IncomingMessage, options: GuardOptions): Access {
   const hosts = valuesOf(request, 'host');
   if (hosts.length !== 1 || !options.allowsHost(hosts[0]))
     throw new Refused({
@@ -36,8 +36,8 @@ export function admit(request: IncomingMessage, options: GuardOptions): string {
       message: 'this Origin is not served; see ALLOWED_ORIGINS of the proxy',
     });
   const credentials = valuesOf(request, 'authorization');
-  const principal = credentials.length === 1 ? options.keys.identify(credentials[0]) : undefined;
-  if (principal !== undefined) return principal;
+  const access = credentials.length === 1 ? options.keys.identify(credentials[0]) : undefined;
+  if (access) return access;
   const missing = credentials.length === 0;
   throw new Refused({
     status: 401,

@@ -36,16 +36,17 @@ export class Reply {
   finish(answers: readonly Answer[], { batch }: { batch: boolean }): void {
     clearTimeout(this.#timer);
     if (this.#response.destroyed) return;
-    if (this.#stream || !this.#accepts.json) {
+    const [first] = answers;
+    const retryAfter = batch ? undefined : first?.retryAfter;
+    // A refusal keeps its status also for a client that takes streams only.
+    if (this.#stream || (!this.#accepts.json && retryAfter === undefined)) {
       const stream = this.#open();
       for (const { message } of answers) stream.send(message);
       stream.end();
       return;
     }
-    const [first] = answers;
-    const retryAfter = batch ? undefined : first?.retryAfter;
     const pieces = batch ? joined(answers) : (first?.message ?? []);
-    this.#response.writeHead(retryAfter === undefined ? 200 : 503, {
+    this.#response.writeHead(retryAfter === undefined ? 200 : (first?.status ?? 503), {
       'content-type': 'application/json',
       'content-length': pieces.reduce((sum, piece) => sum + piece.length, 0),
       'cache-control': 'no-store',

@@ -6,6 +6,8 @@ import type { Era } from '../era/era.ts';
 import { MessageError, parsePayload } from '../jsonrpc/message.ts';
 import { readJsonBody } from './body.ts';
 import { admit, type GuardOptions } from './guard.ts';
+import type { Access } from './keys.ts';
+import { OpenAnswers } from './open-answers.ts';
 import { type Problem, Refused, sendProblem } from './problem.ts';
 
 export const MCP_PATH = '/mcp';
@@ -24,6 +26,8 @@ export interface FrontOptions {
 
 export interface Front {
   readonly port: number;
+  /** This key is valid no longer: what it opened is cut. */
+  cut(access: Access): void;
   /** From now on new work is refused with 503; who comes again meets another replica, or the next start. */
   drain(): void;
   close(): Promise<void>;
@@ -57,10 +61,13 @@ const WRONG_METHOD: Problem = {
 
 export async function startFront(options: FrontOptions): Promise<Front> {
   const { guard, era, bodyLimit, log, patience = PATIENCE } = options;
+  const answers = new OpenAnswers();
   let draining = false;
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const exchange = { request, response, principal: admit(request, guard) };
+    const access = admit(request, guard);
+    answers.add(access, response);
+    const exchange = { request, response, principal: access.name };
     if ((request.url ?? '').split('?')[0] !== MCP_PATH)
       throw new Refused({ status: 404, message: `the MCP endpoint is ${MCP_PATH}` });
     if (draining) throw new Refused(STOPPING);
@@ -109,6 +116,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   });
   return {
     port: (server.address() as AddressInfo).port,
+    cut: (access) => answers.cut(access),
     drain: () => {
       draining = true;
     },

@@ -17,6 +17,8 @@ export interface Caller {
   readonly session: string;
   /** What the client said that it can do, as in its `initialize`; nothing when left out. */
   readonly capabilities?: JsonObject;
+  /** The caller's place in a trace (W3C Trace Context); told to the server in `_meta`. */
+  readonly traceparent?: string;
 }
 
 /** How a request ended, as metrics and the audit name it. */
@@ -28,7 +30,11 @@ export type Outcome =
   | 'cancelled'
   | 'too_large'
   | 'child_died'
-  | 'unavailable';
+  | 'unavailable'
+  /** Above a limit; never at the server. */
+  | 'refused'
+  /** Against a rule for tools; never at the server. */
+  | 'denied';
 
 export interface Answer {
   /** The JSON-RPC response, with the client's own id. */
@@ -36,8 +42,10 @@ export interface Answer {
   readonly outcome: Outcome;
   /** Which start of the server answered; 0 when none did. */
   readonly generation: number;
-  /** For `unavailable`: seconds after which another try makes sense. */
+  /** For `unavailable` and `refused`: seconds after which another try makes sense. */
   readonly retryAfter?: number;
+  /** HTTP status that goes with `retryAfter`; 503 when left out. */
+  readonly status?: 429 | 503;
 }
 
 /** Why a request is given up before its answer; the reason of `CallOptions.signal`. */

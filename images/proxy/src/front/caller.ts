@@ -1,0 +1,9 @@
+import type { HttpExchange } from '../era/era.ts';
+import type { Caller } from '../upstream/upstream.ts';
+import { readTraceparent } from './traceparent.ts';
+
+/** Who sends the messages of an HTTP request, in a session of this name. */
+export function callerOf({ request, principal }: HttpExchange, session: string): Caller {
+  const traceparent = readTraceparent(request.headers.traceparent);
+  return { principal, session, ...(traceparent === undefined ? {} : { traceparent }) };
+}

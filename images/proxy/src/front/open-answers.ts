@@ -1,0 +1,21 @@
+/** The answers under way, by the key that they were asked with: when a key is removed, what it opened is cut. */
+import type { ServerResponse } from 'node:http';
+import type { Access } from './keys.ts';
+
+export class OpenAnswers {
+  readonly #open = new Map<Access, Set<ServerResponse>>();
+
+  add(access: Access, response: ServerResponse): void {
+    const answers = this.#open.get(access) ?? new Set();
+    this.#open.set(access, answers.add(response));
+    response.once('close', () => {
+      answers.delete(response);
+      if (answers.size === 0 && this.#open.get(access) === answers) this.#open.delete(access);
+    });
+  }
+
+  /** Breaks the connections of all answers to this key. */
+  cut(access: Access): void {
+    for (const response of this.#open.get(access) ?? []) response.destroy();
+  }
+}
