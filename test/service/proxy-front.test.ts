@@ -394,6 +394,7 @@ describe('requests that are not as they should be', () => {
       },
       era: { post: async () => {}, get: () => {}, delete: () => {}, close: () => {} },
       bodyLimit: 100,
+      outflow: { stallMs: 1_000, connectionBytes: 1_000, totalBytes: 1_000 },
       patience: { headersMs: 100, requestMs: 200, checkMs: 20 },
       log: createLogger({ service: 'proxy', level: 'error' }),
       onAnswer: () => {},

@@ -13,6 +13,8 @@ export interface Readings {
   /** Requests of each key that run or wait. */
   inFlightByKey(): ReadonlyMap<string, number>;
   sessions(): number;
+  /** Bytes kept for clients that may come back to a stream. */
+  keptBytes(): number;
   /** Seconds until the token ends; 0 without a valid one. */
   tokenSecondsLeft(): number;
   ready(): boolean;
@@ -22,6 +24,7 @@ export interface ProxyMetrics extends CallObserver {
   childStarted(reason: string): void;
   hopAnswered(pattern: string, status: number, seconds: number): void;
   httpAnswered(status: number): void;
+  clientCut(reason: string): void;
 }
 
 export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetrics {
@@ -54,6 +57,9 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
   });
   gauge('lakehouse_proxy_sessions', 'Sessions used within the last half hour.', () =>
     readings.sessions(),
+  );
+  gauge('lakehouse_proxy_kept_bytes', 'Bytes kept for clients that may come back.', () =>
+    readings.keptBytes(),
   );
   gauge('lakehouse_proxy_token_seconds_left', 'Life left of the Dremio token.', () =>
     readings.tokenSecondsLeft(),
@@ -117,6 +123,12 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
     labelNames: ['status'],
     registers,
   });
+  const cut = new Counter({
+    name: 'lakehouse_proxy_clients_cut_total',
+    help: 'Connections cut because the client did not read, by which limit it met.',
+    labelNames: ['reason'],
+    registers,
+  });
   // A label for each method that is served: what clients make up must not grow the series.
   const label = (method: string) => (FORWARDED.has(method) ? method : 'other');
   return {
@@ -133,5 +145,6 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
       hopSeconds.observe({ pattern }, seconds);
     },
     httpAnswered: (status) => http.inc({ status }),
+    clientCut: (reason) => cut.inc({ reason }),
   };
 }

@@ -14,6 +14,7 @@ import { Sessions } from './era/sessions.ts';
 import { hostTest, originTest } from './front/hosts.ts';
 import { KeyRing } from './front/keys.ts';
 import { startFront } from './front/server.ts';
+import { Streams } from './front/streams.ts';
 import { ResultBudget } from './hop/budget.ts';
 import { Dremio } from './hop/dremio.ts';
 import { Exchange } from './hop/exchange.ts';
@@ -76,6 +77,15 @@ export async function startProxy(
   let upstream: StdioUpstream | undefined;
   let desk: Desk | undefined;
   const sessions = new Sessions();
+  const streams = new Streams(
+    {
+      sessionEvents: settings.resumeEvents,
+      sessionBytes: settings.resumeSessionLimit,
+      totalBytes: settings.resumeLimit,
+      keepMs: settings.resumeTime * 1000,
+    },
+    () => clock.now(),
+  );
   const ready = (): readonly Reason[] => [
     ...(draining ? [{ code: 'draining', message: 'this proxy is being stopped' }] : []),
     ...(upstream?.health() ?? []),
@@ -87,6 +97,7 @@ export async function startProxy(
     queueLength: () => desk?.admission.waiting ?? 0,
     inFlightByKey: () => desk?.admission.byKey ?? new Map(),
     sessions: () => sessions.count(clock.now()),
+    keptBytes: () => streams.bytes,
     tokenSecondsLeft: () => tokens.secondsLeft(),
     ready: () => ready().length === 0,
   });
@@ -142,6 +153,7 @@ export async function startProxy(
     upstream: server,
     signer,
     sessions,
+    streams,
     sessionLife: settings.sessionLife,
     handshakePatienceMs: HANDSHAKE_PATIENCE_MS,
     now: () => clock.now(),
@@ -151,6 +163,12 @@ export async function startProxy(
     guard: { allowsHost, allowsOrigin, keys },
     era,
     bodyLimit: settings.bodyLimit,
+    outflow: {
+      stallMs: settings.clientPatience * 1000,
+      connectionBytes: settings.clientUnreadLimit,
+      totalBytes: settings.unreadLimit,
+      onCut: metrics.clientCut,
+    },
     log,
     onAnswer: metrics.httpAnswered,
   });

@@ -3,6 +3,7 @@
  * into messages for the upstream, and what comes back into answers. Host, Origin and key have been checked.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Outflow } from '../front/outflow.ts';
 import type { Payload } from '../jsonrpc/message.ts';
 
 export interface HttpExchange {
@@ -10,6 +11,8 @@ export interface HttpExchange {
   readonly response: ServerResponse;
   /** Name of the caller's key. */
   readonly principal: string;
+  /** Told of what is written to the response. */
+  readonly outflow: Outflow;
 }
 
 export interface Era {

@@ -8,6 +8,7 @@ import { callerOf } from '../front/caller.ts';
 import { EventStream } from '../front/event-stream.ts';
 import { type Problem, Refused } from '../front/problem.ts';
 import { Reply } from '../front/reply.ts';
+import type { Streams } from '../front/streams.ts';
 import {
   type ClientRequest,
   CODE,
@@ -19,6 +20,7 @@ import { FORWARDED } from '../upstream/methods.ts';
 import type { Answer, Upstream } from '../upstream/upstream.ts';
 import type { Era, HttpExchange } from './era.ts';
 import { answerInitialize, clientCapabilities } from './initialize.ts';
+import { listen, primes } from './listen.ts';
 import type { Session, SessionSigner } from './session-id.ts';
 import type { Sessions } from './sessions.ts';
 import { BATCH_VERSION, isLegacyVersion, LEGACY_VERSIONS, negotiate } from './versions.ts';
@@ -28,6 +30,7 @@ export interface LegacyEraOptions {
   readonly upstream: Upstream;
   readonly signer: SessionSigner;
   readonly sessions: Sessions;
+  readonly streams: Streams;
   /** Life of a session id in seconds. */
   readonly sessionLife: number;
   /** How long `initialize` waits for the server's first handshake, in milliseconds. */
@@ -44,16 +47,22 @@ export class LegacyEra implements Era {
 
   constructor(options: LegacyEraOptions) {
     this.#options = options;
-    options.upstream.listen({ onMessage: (message) => options.sessions.broadcast(message) });
+    options.upstream.listen({ onMessage: (message) => options.streams.broadcast(message) });
   }
 
   async post(exchange: HttpExchange, payload: Payload): Promise<void> {
-    const { request, response } = exchange;
+    const { request, response, outflow } = exchange;
     const accepts = readAccept(request.headers.accept);
     if (!accepts.json && !accepts.stream) throw new Refused(NOT_ACCEPTABLE);
     const [first] = payload.messages;
     if (first?.kind === 'request' && first.method === 'initialize' && !payload.batch)
-      return new Reply(response, accepts).finish([await this.#initialize(exchange, first)], ONE);
+      return new Reply({
+        response,
+        accepts,
+        outflow,
+        ids: [first.id],
+        openStream: () => new EventStream(response, outflow),
+      }).finish([await this.#initialize(exchange, first)], ONE);
     const session = this.#session(exchange);
     if (payload.batch && session.version !== BATCH_VERSION)
       throw new Refused({
@@ -71,7 +80,16 @@ export class LegacyEra implements Era {
       response.writeHead(202).end();
       return;
     }
-    const reply = new Reply(response, accepts);
+    const reply = new Reply({
+      response,
+      accepts,
+      outflow,
+      ids: requests.map(({ id }) => id),
+      openStream: () =>
+        this.#options.streams
+          .open(session.name, 'post', primes(session.version))
+          .connect(new EventStream(response, outflow)),
+    });
     const caller = callerOf(exchange, session.name);
     const answers = await Promise.all(
       requests.map(
@@ -82,10 +100,8 @@ export class LegacyEra implements Era {
     reply.finish(answers, payload);
   }
 
-  /** Opens the stream for what the server sends on its own account. */
   get(exchange: HttpExchange): void {
-    const { request, response } = exchange;
-    const { headers } = request;
+    const { headers } = exchange.request;
     // Clients of the older HTTP+SSE transport open a bare stream and wait for its first event for ever.
     if (!headers[SESSION_HEADER] && !headers['mcp-protocol-version'])
       throw new Refused({
@@ -96,18 +112,19 @@ export class LegacyEra implements Era {
       });
     const session = this.#session(exchange);
     if (!readAccept(headers.accept).stream) throw new Refused(NO_STREAM);
-    this.#options.sessions.attach(session, new EventStream(response));
+    listen(this.#options.streams, session, exchange);
   }
 
   delete(exchange: HttpExchange): void {
     const session = this.#session(exchange);
     this.#options.sessions.end(session);
+    this.#options.streams.endSession(session.name);
     this.#options.upstream.endSession(session.name);
     exchange.response.writeHead(204).end();
   }
 
   close(): void {
-    this.#options.sessions.endStreams();
+    this.#options.streams.close();
   }
 
   async #initialize(exchange: HttpExchange, request: ClientRequest): Promise<Answer> {

@@ -1,6 +1,4 @@
-/** What this replica remembers of sessions: which are ended, which were used lately, and their open streams. */
-import type { EventStream } from '../front/event-stream.ts';
-import type { Pieces } from '../upstream/upstream.ts';
+/** What this replica remembers of sessions: which are ended, and which were used lately. */
 import type { Session } from './session-id.ts';
 
 const REMEMBERED = 100_000;
@@ -20,7 +18,6 @@ export class Sessions {
   /** Ended before their time, by name, with their expiry in seconds. */
   readonly #ended = new Map<string, number>();
   readonly #used = new Map<string, number>();
-  readonly #streams = new Map<string, EventStream>();
 
   use(session: Session, now: number): void {
     remember(this.#used, session.name, now);
@@ -33,24 +30,6 @@ export class Sessions {
   end(session: Session): void {
     remember(this.#ended, session.name, session.expiresAt);
     this.#used.delete(session.name);
-    this.#streams.get(session.name)?.end();
-  }
-
-  /** The stream for what the server sends on its own account; a new one takes the place of an older one. */
-  attach(session: Session, stream: EventStream): void {
-    this.#streams.get(session.name)?.end();
-    this.#streams.set(session.name, stream);
-    stream.onClose(() => {
-      if (this.#streams.get(session.name) === stream) this.#streams.delete(session.name);
-    });
-  }
-
-  broadcast(message: Pieces): void {
-    for (const stream of this.#streams.values()) stream.send(message);
-  }
-
-  endStreams(): void {
-    for (const stream of this.#streams.values()) stream.end();
   }
 
   /** Number of sessions used within the last half hour. */

@@ -2,6 +2,8 @@
 export const LEGACY_VERSIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] as const;
 export type LegacyVersion = (typeof LEGACY_VERSIONS)[number];
 
+/** The first revision with streams that a client may leave and come back to, told so by an event without a message. */
+export const POLLING_VERSION: LegacyVersion = '2025-11-25';
 /** The one revision with JSON-RPC batches. */
 export const BATCH_VERSION: LegacyVersion = '2025-03-26';
 

@@ -5,7 +5,18 @@
 import type { ServerResponse } from 'node:http';
 import type { Answer, Pieces } from '../upstream/upstream.ts';
 import type { Accepts } from './accept.ts';
-import { EventStream } from './event-stream.ts';
+import type { MessageStream } from './event-stream.ts';
+import type { Outflow } from './outflow.ts';
+
+export interface ReplyOptions {
+  readonly response: ServerResponse;
+  readonly accepts: Accepts;
+  readonly outflow: Outflow;
+  /** Ids of the requests of the POST, as JSON text. */
+  readonly ids: readonly string[];
+  /** Turns the response into a stream. */
+  openStream(): MessageStream;
+}
 
 const PATIENCE_MS = 10_000;
 
@@ -14,14 +25,13 @@ const OPEN = Buffer.from('[');
 const CLOSE = Buffer.from(']');
 
 export class Reply {
-  readonly #response: ServerResponse;
-  readonly #accepts: Accepts;
+  readonly #options: ReplyOptions;
   readonly #timer: NodeJS.Timeout | undefined;
-  #stream: EventStream | undefined;
+  #stream: MessageStream | undefined;
 
-  constructor(response: ServerResponse, accepts: Accepts) {
-    this.#response = response;
-    this.#accepts = accepts;
+  constructor(options: ReplyOptions) {
+    this.#options = options;
+    const { accepts, response } = options;
     if (!accepts.stream) return;
     this.#timer = setTimeout(() => this.#open(), PATIENCE_MS);
     response.once('close', () => clearTimeout(this.#timer));
@@ -29,37 +39,49 @@ export class Reply {
 
   /** A message that comes before the answer; a client that takes JSON only does not hear it. */
   note(message: Pieces): void {
-    if (this.#accepts.stream && !this.#response.destroyed) this.#open().send(message);
+    if (!this.#options.accepts.stream) return;
+    // A stream that lost its connection goes on, for the client may come back to it.
+    if (this.#stream || !this.#options.response.destroyed) this.#open().send(message);
   }
 
-  /** The answers to all requests of the POST. */
+  /** The answers to all requests of the POST, in their order. */
   finish(answers: readonly Answer[], { batch }: { batch: boolean }): void {
     clearTimeout(this.#timer);
-    if (this.#response.destroyed) return;
-    const [first] = answers;
-    const retryAfter = batch ? undefined : first?.retryAfter;
+    const { response, accepts, ids } = this.#options;
+    // The client left before anything told it how to come back.
+    if (!this.#stream && response.destroyed) return;
+    const refused = !batch && answers[0]?.retryAfter !== undefined;
     // A refusal keeps its status also for a client that takes streams only.
-    if (this.#stream || (!this.#accepts.json && retryAfter === undefined)) {
+    if (this.#stream || (!accepts.json && !refused)) {
       const stream = this.#open();
-      for (const { message } of answers) stream.send(message);
+      for (const [i, { message }] of answers.entries()) stream.send(message, ids[i]);
       stream.end();
       return;
     }
+    this.#sendJson(answers, batch);
+  }
+
+  #sendJson(answers: readonly Answer[], batch: boolean): void {
+    const { response, outflow } = this.#options;
+    const [first] = answers;
+    const retryAfter = batch ? undefined : first?.retryAfter;
     const pieces = batch ? joined(answers) : (first?.message ?? []);
-    this.#response.writeHead(retryAfter === undefined ? 200 : (first?.status ?? 503), {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    response.writeHead(retryAfter === undefined ? 200 : (first?.status ?? 503), {
       'content-type': 'application/json',
-      'content-length': pieces.reduce((sum, piece) => sum + piece.length, 0),
+      'content-length': length,
       'cache-control': 'no-store',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     });
-    this.#response.cork();
-    for (const piece of pieces) this.#response.write(piece);
-    this.#response.end();
-    this.#response.uncork();
+    response.cork();
+    for (const piece of pieces) response.write(piece);
+    response.end();
+    response.uncork();
+    outflow.wrote(response, length);
   }
 
-  #open(): EventStream {
-    this.#stream ??= new EventStream(this.#response);
+  #open(): MessageStream {
+    this.#stream ??= this.#options.openStream();
     return this.#stream;
   }
 }

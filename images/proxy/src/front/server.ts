@@ -8,6 +8,7 @@ import { readJsonBody } from './body.ts';
 import { admit, type GuardOptions } from './guard.ts';
 import type { Access } from './keys.ts';
 import { OpenAnswers } from './open-answers.ts';
+import { Outflow, type OutflowOptions } from './outflow.ts';
 import { type Problem, Refused, sendProblem } from './problem.ts';
 
 export const MCP_PATH = '/mcp';
@@ -20,6 +21,7 @@ export interface FrontOptions {
   /** Largest body in bytes. */
   readonly bodyLimit: number;
   readonly patience?: Patience;
+  readonly outflow: OutflowOptions;
   readonly log: Logger;
   onAnswer(status: number): void;
 }
@@ -43,6 +45,8 @@ export interface Patience {
 const PATIENCE: Patience = { headersMs: 10_000, requestMs: 30_000, checkMs: 1_000 };
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
+/** The system asks a silent peer after this time whether it is there, and once a second then; ten misses end it. */
+const PROBE_AFTER_MS = 10_000;
 const MAX_CONNECTIONS = 4_096;
 /** How long answers may still take to reach their clients when the server is closed. */
 const LAST_ANSWERS_MS = 3_000;
@@ -62,12 +66,13 @@ const WRONG_METHOD: Problem = {
 export async function startFront(options: FrontOptions): Promise<Front> {
   const { guard, era, bodyLimit, log, patience = PATIENCE } = options;
   const answers = new OpenAnswers();
+  const outflow = new Outflow(options.outflow);
   let draining = false;
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const access = admit(request, guard);
     answers.add(access, response);
-    const exchange = { request, response, principal: access.name };
+    const exchange = { request, response, principal: access.name, outflow };
     if ((request.url ?? '').split('?')[0] !== MCP_PATH)
       throw new Refused({ status: 404, message: `the MCP endpoint is ${MCP_PATH}` });
     if (draining) throw new Refused(STOPPING);
@@ -103,6 +108,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
       keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
     },
     (request, response) => {
       response.once('finish', () => options.onAnswer(response.statusCode));
@@ -110,6 +116,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  server.on('timeout', (socket) => outflow.timedOut(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
@@ -130,6 +137,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       await closed;
       clearInterval(idle);
       clearTimeout(late);
+      outflow.close();
     },
   };
 }
