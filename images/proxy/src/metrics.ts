@@ -1,7 +1,7 @@
 /** What can be seen of the proxy in Prometheus' format. Every label has a bounded set of values. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CallObserver } from './calls.ts';
-import { FORWARDED } from './upstream/methods.ts';
+import { FORWARDED, PERSONAL } from './upstream/methods.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
@@ -15,6 +15,8 @@ export interface Readings {
   sessions(): number;
   /** Bytes kept for clients that may come back to a stream. */
   keptBytes(): number;
+  /** Children that live, and bytes of resident memory that they have. */
+  children(): { alive: number; rss: number };
   /** Seconds until the token ends; 0 without a valid one. */
   tokenSecondsLeft(): number;
   ready(): boolean;
@@ -57,6 +59,16 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
   });
   gauge('lakehouse_proxy_sessions', 'Sessions used within the last half hour.', () =>
     readings.sessions(),
+  );
+  gauge(
+    'lakehouse_proxy_children',
+    'Processes of the MCP server that live.',
+    () => readings.children().alive,
+  );
+  gauge(
+    'lakehouse_proxy_children_rss_bytes',
+    'Resident memory of the MCP server.',
+    () => readings.children().rss,
   );
   gauge('lakehouse_proxy_kept_bytes', 'Bytes kept for clients that may come back.', () =>
     readings.keptBytes(),
@@ -130,7 +142,8 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
     registers,
   });
   // A label for each method that is served: what clients make up must not grow the series.
-  const label = (method: string) => (FORWARDED.has(method) ? method : 'other');
+  const label = (method: string) =>
+    FORWARDED.has(method) || PERSONAL.has(method) ? method : 'other';
   return {
     ended: ({ method, tool, outcome, seconds }) => {
       calls.inc({ method: label(method), tool, outcome });

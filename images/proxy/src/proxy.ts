@@ -34,6 +34,7 @@ const { version } = packageInfo;
 const START_PATIENCE_MS = 15_000;
 const HANDSHAKE_PATIENCE_MS = 25_000;
 const MAX_IN_FLIGHT = 512;
+const MIB = 1024 * 1024;
 
 export interface RunningProxy extends Running {
   /** Port of the MCP endpoint. */
@@ -98,6 +99,7 @@ export async function startProxy(
     inFlightByKey: () => desk?.admission.byKey ?? new Map(),
     sessions: () => sessions.count(clock.now()),
     keptBytes: () => streams.bytes,
+    children: () => upstream?.children() ?? { alive: 0, rss: 0 },
     tokenSecondsLeft: () => tokens.secondsLeft(),
     ready: () => ready().length === 0,
   });
@@ -140,6 +142,16 @@ export async function startProxy(
     messageLimit: settings.messageLimit,
     startPatienceMs: START_PATIENCE_MS,
     maxInFlight: MAX_IN_FLIGHT,
+    count: settings.childCount,
+    sharing: settings.childSharing,
+    limits: {
+      maxCalls: settings.childMaxCalls,
+      maxAgeMs: settings.childMaxAge * 1000,
+      maxMemory: settings.childMaxMemory * MIB,
+    },
+    retireMs: settings.callTimeout * 1000,
+    idleMs: settings.childIdle * 1000,
+    isConnected: (session) => streams.listens(session),
     clock,
     log,
     onStart: metrics.childStarted,

@@ -6,6 +6,7 @@ import { SHORTEST_SECRET } from './era/session-id.ts';
 import { hostWord, originWord } from './front/hosts.ts';
 import { MOST_IN_FLIGHT, SHORTEST_KEY } from './front/key-file.ts';
 import { toolPattern } from './policy/rules.ts';
+import { SHARING } from './upstream/stdio/sharing.ts';
 
 const MIB = 1024 * 1024;
 
@@ -235,6 +236,58 @@ export const proxySettings = {
     variable: 'CHILD_COMMAND',
     doc: 'the executable of the official Dremio MCP server',
     fallback: '/opt/dremio-mcp/bin/dremio-mcp-server',
+  }),
+  childCount: setting.integer({
+    variable: 'CHILD_COUNT',
+    doc: 'how many children run side by side; with `CHILD_SHARING=session`, how many sessions have one at once; each takes about 160 MiB, and two more may run for a while',
+    min: 1,
+    max: 16,
+    fallback: '1',
+  }),
+  childSharing: setting.oneOf({
+    variable: 'CHILD_SHARING',
+    doc: 'who shares a child: all clients (`shared`), one request at a time (`call`), or nobody, a child for each session (`session`, for one replica alone); with the latter two log levels, subscriptions, sampling, elicitation and roots are offered',
+    choices: SHARING,
+    fallback: 'shared',
+  }),
+  childMaxCalls: setting.integer({
+    variable: 'CHILD_MAX_CALLS',
+    doc: 'a child is replaced after so many calls; 0 = never; not with `CHILD_SHARING=session`',
+    min: 0,
+    max: 1_000_000_000,
+    fallback: '0',
+  }),
+  childMaxAge: setting.integer({
+    variable: 'CHILD_MAX_AGE',
+    doc: 'a child is replaced at this age; 0 = never; not with `CHILD_SHARING=session`',
+    min: 0,
+    max: 31_536_000,
+    unit: 'seconds',
+    fallback: '0',
+  }),
+  childMaxMemory: setting.integer({
+    variable: 'CHILD_MAX_MEMORY',
+    doc: 'a child is replaced when the resident memory of its process group reaches this; 0 = never; not with `CHILD_SHARING=session`',
+    min: 0,
+    max: 1_048_576,
+    unit: 'MiB',
+    fallback: '0',
+  }),
+  childIdle: setting.integer({
+    variable: 'CHILD_IDLE',
+    doc: 'with `CHILD_SHARING=session`: a session that sends nothing for so long, and has no stream open, gives its child back',
+    min: 1,
+    max: 604_800,
+    unit: 'seconds',
+    fallback: '600',
+  }),
+  clientAnswerTimeout: setting.integer({
+    variable: 'CLIENT_ANSWER_TIMEOUT',
+    doc: 'how long a client may take to answer what the server asks it (sampling, elicitation, roots)',
+    min: 1,
+    max: 3600,
+    unit: 'seconds',
+    fallback: '60',
   }),
   childFolder: setting.path({
     variable: 'CHILD_FOLDER',

@@ -121,6 +121,12 @@ export class Streams {
     return stream !== undefined;
   }
 
+  /** True while a client listens to the server's own messages. */
+  listens(session: string): boolean {
+    const streams = this.#sessions.get(session)?.streams.values() ?? [];
+    return [...streams].some(({ kind, connected }) => kind === 'get' && connected);
+  }
+
   /** A message of the server's own for these sessions, or for all that listen. */
   broadcast(message: Pieces, sessions: Iterable<string> = [...this.#sessions.keys()]): void {
     for (const session of sessions) this.send(session, message);

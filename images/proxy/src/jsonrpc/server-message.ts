@@ -90,6 +90,22 @@ export function paramSpan(bytes: Buffer, field: string): Span | undefined {
   return span;
 }
 
+/** The text of `params.<field>` in a notification, when it is a string. */
+export function paramString(bytes: Buffer, field: string): string | undefined {
+  const span = paramSpan(bytes, field);
+  return span && stringAt(bytes, span);
+}
+
+/** Where the result of a response stands. */
+export function resultSpan(bytes: Buffer): Span | undefined {
+  let span: Span | undefined;
+  eachMember(bytes, 0, (key, value) => {
+    if (key === 'result') span = value;
+    return span === undefined;
+  });
+  return span;
+}
+
 const IS_ERROR = /"isError"\s*:\s*true/;
 /** Up to this size a suspicion is checked by decoding the answer; beyond it the byte pattern decides. */
 const CHECKED_BYTES = 1024 * 1024;

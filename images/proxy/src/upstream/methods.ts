@@ -1,7 +1,4 @@
-/**
- * Methods that go to the server. It is shared by all clients, so what would change it for others, or tell one
- * client of another, is not offered: log levels, subscriptions, tasks.
- */
+/** Methods that go to the server. */
 export const FORWARDED: ReadonlySet<string> = new Set([
   'tools/list',
   'tools/call',
@@ -11,4 +8,14 @@ export const FORWARDED: ReadonlySet<string> = new Set([
   'resources/templates/list',
   'resources/read',
   'completion/complete',
+]);
+
+/**
+ * Methods that change a server for whoever shares it, or tell one client of another: they go to the server only
+ * where clients can be told apart behind it.
+ */
+export const PERSONAL: ReadonlySet<string> = new Set([
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
 ]);

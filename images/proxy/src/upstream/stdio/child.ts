@@ -11,12 +11,15 @@ import {
   paramSpan,
   readServerMessage,
   type ServerMessage,
+  type ServerRequest,
 } from '../../jsonrpc/server-message.ts';
-import type { Handshake, Pieces } from '../upstream.ts';
+import type { AskClient, Handshake, Pieces } from '../upstream.ts';
 import { readHandshake, readToolNames } from './handshake.ts';
 import { LineSplitter } from './lines.ts';
+import type { ChildMemory } from './memory.ts';
 import { ChildProcess, type Launch, type ProcessEnd } from './process.ts';
 import { StderrLog } from './stderr.ts';
+import { Work } from './work.ts';
 
 export type ServerResponse = Extract<ServerMessage, { kind: 'response' }>;
 
@@ -38,24 +41,47 @@ export interface ChildOptions {
   readonly messageLimit: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A notification that is meant for everyone. */
+  readonly memory: ChildMemory;
+}
+
+/** Who hears what a child says on its own account. */
+export interface ChildListener {
   onNotification(method: string, bytes: Buffer): void;
+  /** A request to a client; without it the child hears that no client offers that. */
+  readonly onRequest?: AskClient;
 }
 
 /** The revision that the child is asked for: the newest with a handshake. */
 export const NEWEST_HANDSHAKE = '2025-11-25';
 const MAX_TOOL_PAGES = 20;
 const STDOUT_CLOSED_MS = 500;
+/** Most requests of a child to clients that wait at once. */
+const MAX_ASKS = 64;
+
+/** The server answered a request of ours with an error. */
+export class Refusal extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.name = 'Refusal';
+    this.code = code;
+  }
+}
 
 export class Child {
   readonly generation: number;
+  /** Resolves when the process is gone and what was prepared for it is taken back. */
   readonly ended: Promise<ProcessEnd>;
+  /** The calls of clients that it works on. */
+  readonly work = new Work();
+  listener: ChildListener = { onNotification: () => {} };
   readonly #process: ChildProcess;
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #stderr: StderrLog;
   readonly #pending = new Map<number, Pending>();
-  readonly #onNotification: ChildOptions['onNotification'];
+  /** Requests to clients that wait, by the child's id as JSON text. */
+  readonly #asks = new Map<string, AbortController>();
   #nextId = 1;
   #lastOutput = 0;
   #dead: ProcessEnd | undefined;
@@ -65,7 +91,6 @@ export class Child {
     this.generation = options.generation;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#onNotification = options.onNotification;
     this.#stderr = new StderrLog(options.log, options.clock);
     const lines = new LineSplitter(options.messageLimit, {
       line: (bytes) => this.#receive(bytes),
@@ -86,10 +111,16 @@ export class Child {
         setTimeout(() => this.kill(), STDOUT_CLOSED_MS).unref();
       },
     });
-    this.ended = this.#process.ended.then((end) => {
+    this.ended = this.#process.ended.then(async (raw) => {
+      const memory = raw.strangeKill && options.memory.explainKill(this.pid);
+      const end: ProcessEnd = memory ? { reason: 'out_of_memory', text: memory } : raw;
       this.#dead = end;
       this.#stderr.flush();
       for (const id of [...this.#pending.keys()]) this.#settle(id, { kind: 'died', end });
+      this.dropAsks();
+      await options.launch
+        .release()
+        .catch((error: unknown) => this.#log.warn('child_not_tidied', { error }));
       return end;
     });
   }
@@ -139,6 +170,25 @@ export class Child {
     this.notify('notifications/cancelled', { requestId: id, reason });
   }
 
+  /** As `cancel`, and true when the server ends the request all the same within `patienceMs`. */
+  async giveUp(id: number, reason: string, patienceMs: number): Promise<boolean> {
+    if (!this.#pending.has(id)) return true;
+    const ended = new AbortController();
+    let answered = false;
+    this.#pending.set(id, {
+      progressToken: undefined,
+      onProgress: () => {},
+      settle: (result) => {
+        answered = result.kind !== 'died';
+        ended.abort();
+      },
+    });
+    this.notify('notifications/cancelled', { requestId: id, reason });
+    await this.#clock.sleep(patienceMs, ended.signal);
+    this.#pending.delete(id);
+    return answered;
+  }
+
   notify(method: string, params: JsonObject): void {
     this.forward([Buffer.from(JSON.stringify({ jsonrpc: '2.0', method, params }))]);
   }
@@ -152,11 +202,14 @@ export class Child {
    * Opens the session with the server; resolves with what it says of itself.
    * @throws Error in words when the answer is no handshake, or the child ends first.
    */
-  async initialize(clientInfo: JsonObject): Promise<{ handshake: Handshake; tools: Set<string> }> {
+  async initialize(
+    clientInfo: JsonObject,
+    capabilities: JsonObject = {},
+  ): Promise<{ handshake: Handshake; tools: Set<string> }> {
     const handshake = readHandshake(
-      await this.#ask('initialize', {
+      await this.ask('initialize', {
         protocolVersion: NEWEST_HANDSHAKE,
-        capabilities: {},
+        capabilities,
         clientInfo,
       }),
     );
@@ -170,7 +223,7 @@ export class Child {
     const names = new Set<string>();
     let cursor: string | undefined;
     for (let page = 0; page < MAX_TOOL_PAGES; page++) {
-      const result = await this.#ask('tools/list', cursor === undefined ? {} : { cursor });
+      const result = await this.ask('tools/list', cursor === undefined ? {} : { cursor });
       const { tools, next } = readToolNames(result);
       for (const name of tools) names.add(name);
       if (next === undefined) break;
@@ -208,7 +261,11 @@ export class Child {
     return this.#process.stop(this.#clock);
   }
 
-  async #ask(method: string, params: JsonObject): Promise<JsonObject> {
+  /**
+   * A request of our own.
+   * @throws Error in words when the server refuses it or ends
+   */
+  async ask(method: string, params: JsonObject): Promise<JsonObject> {
     const { result } = this.send((id) => [
       Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params })),
     ]);
@@ -216,7 +273,11 @@ export class Child {
     if (outcome.kind === 'died') throw new Error(`the MCP server ${outcome.end.text}`);
     if (outcome.kind === 'too_large') throw new Error(`the answer to ${method} is too large`);
     const { result: value, error } = JSON.parse(outcome.response.bytes.toString('utf8'));
-    if (error) throw new Error(`the MCP server refused ${method}: ${String(error.message)}`);
+    if (error)
+      throw new Refusal(
+        Number.isInteger(error.code) ? error.code : CODE.internalError,
+        `the MCP server refused ${method}: ${String(error.message)}`,
+      );
     return value;
   }
 
@@ -234,18 +295,55 @@ export class Child {
       if (this.#pending.has(message.id))
         this.#settle(message.id, { kind: 'response', response: message });
       else this.#log.debug('child_answer_late', { id: message.id });
-    } else if (message.kind === 'request') this.#refuse(message.method, message.id);
+    } else if (message.kind === 'request') this.#asked(message);
     else if (message.method === 'notifications/progress') this.#progress(message.bytes);
-    else this.#onNotification(message.method, message.bytes);
+    else if (message.method === 'notifications/cancelled') this.#withdrawn(message.bytes);
+    else this.listener.onNotification(message.method, message.bytes);
   }
 
-  /** We announced no capability to the server, so all it may ask of us is a ping. */
-  #refuse(method: string, id: string): void {
-    this.forward([
-      method === 'ping'
-        ? resultBytes(id, {})
-        : errorBytes(id, CODE.methodNotFound, `this client does not offer ${method}`),
-    ]);
+  /** The calls are over that the server asked clients for: it hears so, and late answers are dropped. */
+  dropAsks(): void {
+    for (const [id, ask] of this.#asks) {
+      ask.abort();
+      const text = 'the request that this belonged to is over';
+      this.forward([errorBytes(id, CODE.connectionClosed, text)]);
+    }
+    this.#asks.clear();
+  }
+
+  /** A ping is answered here; anything else is for a client, where one can be told. */
+  #asked(request: ServerRequest): void {
+    const { id, method } = request;
+    const { onRequest } = this.listener;
+    const refuse = (code: number, text: string) => this.forward([errorBytes(id, code, text)]);
+    if (method === 'ping') {
+      this.forward([resultBytes(id, {})]);
+      return;
+    }
+    if (!onRequest) {
+      refuse(CODE.methodNotFound, `this client does not offer ${method}`);
+      return;
+    }
+    if (this.#asks.has(id) || this.#asks.size >= MAX_ASKS) {
+      refuse(CODE.invalidRequest, 'this id waits already, or too many do');
+      return;
+    }
+    const ask = new AbortController();
+    this.#asks.set(id, ask);
+    void onRequest(request, ask.signal).then((answer) => {
+      if (this.#asks.get(id) !== ask) return;
+      this.#asks.delete(id);
+      this.forward(answer);
+    });
+  }
+
+  /** The server no longer waits for a client's answer. */
+  #withdrawn(bytes: Buffer): void {
+    const span = paramSpan(bytes, 'requestId');
+    const id = span && bytes.toString('utf8', span.start, span.end);
+    if (id === undefined) return;
+    this.#asks.get(id)?.abort();
+    this.#asks.delete(id);
   }
 
   #progress(bytes: Buffer): void {

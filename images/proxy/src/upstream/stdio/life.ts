@@ -3,17 +3,26 @@ import type { Clock } from '../../../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../../../kit/src/logger.ts';
 import type { JsonObject } from '../../jsonrpc/message.ts';
 import type { Handshake } from '../upstream.ts';
-import { Child } from './child.ts';
-import type { Launch, ProcessEnd } from './process.ts';
+import type { Child } from './child.ts';
+import type { ProcessEnd } from './process.ts';
 
 /** How a life ended; also why the next child is started, and so a label of the starts' metric. */
-export type EndReason = 'exited' | 'killed' | 'hung' | 'not_ready' | 'spawn_failed';
+export type EndReason =
+  | 'exited'
+  | 'killed'
+  | 'out_of_memory'
+  | 'hung'
+  | 'abandoned'
+  | 'not_ready'
+  | 'spawn_failed';
 
 /** A child that can be used. */
 export interface Ready {
   readonly child: Child;
   readonly handshake: Handshake;
   tools: ReadonlySet<string>;
+  /** When it became ready, by the clock. */
+  readonly since: number;
 }
 
 export interface LifeEnd {
@@ -44,31 +53,35 @@ export const WATCH: Watch = {
 };
 
 export interface LifeOptions {
-  readonly launch: Launch;
-  readonly generation: number;
+  readonly child: Child;
   readonly clientInfo: JsonObject;
-  readonly messageLimit: number;
+  /** What the child is told that its client can do. */
+  readonly capabilities: JsonObject;
   readonly watch: Watch;
   readonly clock: Clock;
   readonly log: Logger;
-  onReady(ready: Ready): void;
-  onNotification(method: string, bytes: Buffer): void;
+  /** What the child needs besides its handshake before it may be used; may throw. */
+  prepare(child: Child): Promise<void>;
 }
 
 export class Life {
   readonly child: Child;
+  /** The child once it can be used; undefined when it never could. Never rejects. */
+  readonly opened: Promise<Ready | undefined>;
   /** Never rejects. */
   readonly ended: Promise<LifeEnd>;
   readonly #options: LifeOptions;
   readonly #over = new AbortController();
-  #hung = false;
+  #killedAs: 'hung' | 'abandoned' | undefined;
 
-  /** Starts the child. */
+  /** Opens a child that has just been started. */
   constructor(options: LifeOptions) {
     this.#options = options;
-    this.child = new Child(options);
+    this.child = options.child;
     void this.child.ended.then(() => this.#over.abort());
-    this.ended = this.#run();
+    const opening = this.#open();
+    this.opened = opening.then((opened) => (typeof opened === 'string' ? undefined : opened));
+    this.ended = this.#run(opening);
   }
 
   /** Ends the child unless it answers within the time for suspects. */
@@ -76,15 +89,21 @@ export class Life {
     await this.#check(this.#options.watch.suspectPatienceMs);
   }
 
+  /** Ends a child at once that works on something that nobody waits for. */
+  abandon(): void {
+    this.#killedAs ??= 'abandoned';
+    this.child.kill();
+  }
+
   async stop(): Promise<void> {
     this.#over.abort();
     await this.child.stop();
   }
 
-  async #run(): Promise<LifeEnd> {
-    const { clock, log, onReady } = this.#options;
+  async #run(opening: Promise<Ready | string>): Promise<LifeEnd> {
+    const { clock, log } = this.#options;
     const startedAt = clock.now();
-    const opened = await this.#open();
+    const opened = await opening;
     const openedAt = clock.now();
     if (typeof opened !== 'string') {
       log.info('child_ready', {
@@ -92,7 +111,6 @@ export class Life {
         protocol: opened.handshake.protocolVersion,
         tools: [...opened.tools],
       });
-      onReady(opened);
       void this.#watch();
     }
     const end = await this.child.ended;
@@ -107,18 +125,22 @@ export class Life {
     const why = `the MCP server ${end.text}`;
     if (end.reason === 'spawn_failed') return { reason: 'spawn_failed', why };
     if (typeof opened === 'string') return { reason: 'not_ready', why: opened };
-    if (this.#hung) return { reason: 'hung', why: 'the MCP server no longer answered' };
+    if (this.#killedAs === 'hung')
+      return { reason: 'hung', why: 'the MCP server no longer answered' };
+    if (this.#killedAs) return { reason: 'abandoned', why: 'the MCP server worked for nobody' };
     return { reason: end.reason, why };
   }
 
   /** The opened child, or why it cannot be used; in that case it has been killed. */
   async #open(): Promise<Ready | string> {
     const { child } = this;
-    const { clock, clientInfo, watch } = this.#options;
-    const opening = child.initialize(clientInfo).then(
-      ({ handshake, tools }): Ready => ({ child, handshake, tools }),
-      (error: unknown) => errorText(error),
-    );
+    const { clock, clientInfo, capabilities, watch, prepare } = this.#options;
+    const open = async (): Promise<Ready> => {
+      const { handshake, tools } = await child.initialize(clientInfo, capabilities);
+      await prepare(child);
+      return { child, handshake, tools, since: clock.now() };
+    };
+    const opening = open().catch((error: unknown) => errorText(error));
     const done = new AbortController();
     const wait = AbortSignal.any([done.signal, this.#over.signal]);
     const late = clock
@@ -140,7 +162,7 @@ export class Life {
 
   async #check(patienceMs: number): Promise<void> {
     if ((await this.child.ping(patienceMs)) || this.#over.signal.aborted) return;
-    this.#hung = true;
+    this.#killedAs ??= 'hung';
     this.child.kill();
   }
 }

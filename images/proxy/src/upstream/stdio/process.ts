@@ -16,7 +16,9 @@ export interface Launch {
 export interface ProcessEnd {
   /** In words, to stand behind "the MCP server". */
   readonly text: string;
-  readonly reason: 'exited' | 'killed' | 'spawn_failed';
+  readonly reason: 'exited' | 'killed' | 'out_of_memory' | 'spawn_failed';
+  /** Killed by SIGKILL, and not by us. */
+  readonly strangeKill?: boolean;
 }
 
 export const STOP = { afterStdinMs: 2_000, afterTermMs: 2_000 } as const;
@@ -28,6 +30,7 @@ export class ChildProcess {
   readonly ended: Promise<ProcessEnd>;
   readonly #process: ChildProcessWithoutNullStreams;
   #gone: 'no' | 'alone' | 'with its group' = 'no';
+  #killing = false;
 
   constructor(
     launch: Launch,
@@ -64,7 +67,11 @@ export class ChildProcess {
         const result: ProcessEnd =
           signal === null
             ? { reason: 'exited', text: `ended with exit code ${code}` }
-            : { reason: 'killed', text: `was killed by ${signal}` };
+            : {
+                reason: 'killed',
+                text: `was killed by ${signal}`,
+                strangeKill: signal === 'SIGKILL' && !this.#killing,
+              };
         const timer = setTimeout(end, LAST_OUTPUT_MS, result);
         this.#process.once('close', () => {
           clearTimeout(timer);
@@ -101,6 +108,7 @@ export class ChildProcess {
   signal(signal: NodeJS.Signals): void {
     const { pid } = this.#process;
     if (pid === undefined || this.#gone === 'with its group') return;
+    if (signal === 'SIGKILL') this.#killing = true;
     try {
       process.kill(-pid, signal);
     } catch {

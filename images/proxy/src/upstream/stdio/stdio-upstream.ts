@@ -1,100 +1,143 @@
-/** The upstream that is a child process speaking MCP over stdio, shared by all clients. */
-import { type ClientRequest, CODE, errorBytes, renumber } from '../../jsonrpc/message.ts';
-import { isToolError, withClientId } from '../../jsonrpc/server-message.ts';
+/** The upstream that is a child process speaking MCP over stdio, or several of them. */
+import type { Clock } from '../../../../kit/src/clock.ts';
+import type { Logger } from '../../../../kit/src/logger.ts';
 import {
-  type Answer,
-  CallAborted,
-  type CallOptions,
-  type Handshake,
-  type Upstream,
-  type UpstreamListener,
+  type ClientNotification,
+  type ClientRequest,
+  CODE,
+  errorBytes,
+  type JsonObject,
+} from '../../jsonrpc/message.ts';
+import type {
+  Answer,
+  Caller,
+  CallOptions,
+  Handshake,
+  Pieces,
+  Upstream,
+  UpstreamListener,
 } from '../upstream.ts';
-import type { Child, ChildResult } from './child.ts';
-import type { Ready } from './life.ts';
-import { Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { busy } from './answers.ts';
+import { Offered } from './catalogue.ts';
+import { Child } from './child.ts';
+import type { Ready, Watch } from './life.ts';
+import { Members } from './members.ts';
+import { ChildMemory } from './memory.ts';
+import { OwnChildren } from './own-children.ts';
+import type { Launch } from './process.ts';
+import { limitReached, NO_LIMITS, type RecyclingLimits } from './recycling.ts';
+import { Scope, type ScopeOptions } from './scope.ts';
+import { CAPABILITIES, type Sharing } from './sharing.ts';
+import type { StartReason } from './supervisor.ts';
 
-export interface StdioUpstreamOptions
-  extends Omit<SupervisorOptions, 'onReady' | 'onNotification'> {
+export interface StdioUpstreamOptions {
+  /** Prepares one start; may throw, for example when a disk is full. */
+  launch(): Promise<Launch>;
+  readonly clientInfo: JsonObject;
+  readonly messageLimit: number;
   /** How long a call waits for a child that is starting, in milliseconds. */
   readonly startPatienceMs: number;
-  /** Most requests that a child works on at once. */
+  /** Most requests that a child works on at once, and that wait where it works on one. */
   readonly maxInFlight: number;
+  /** How many children; of sessions that have one where each has its own. */
+  readonly count?: number;
+  readonly sharing?: Sharing;
+  readonly limits?: RecyclingLimits;
+  /** How long calls may still run in a child that another has replaced, in milliseconds. */
+  readonly retireMs?: number;
+  /** When a session without calls gives its own child back, in milliseconds. */
+  readonly idleMs?: number;
+  /** How often memory, age and idle sessions are looked at, in milliseconds. */
+  readonly tickMs?: number;
+  readonly watch?: Watch;
+  readonly memory?: ChildMemory;
+  readonly clock: Clock;
+  readonly log: Logger;
+  onStart(reason: StartReason): void;
+  /** True while a session has a stream open. */
+  isConnected?(session: string): boolean;
 }
 
-/** Most bytes that may wait for a server that reads slowly. */
-const MOST_UNREAD = 32 * 1024 * 1024;
-
-/** Notifications that concern every client of a shared server. */
-const FOR_EVERYONE: ReadonlySet<string> = new Set([
-  'notifications/tools/list_changed',
-  'notifications/prompts/list_changed',
-  'notifications/resources/list_changed',
-]);
+const DEFAULTS = {
+  count: 1,
+  sharing: 'shared' as Sharing,
+  limits: NO_LIMITS,
+  retireMs: 120_000,
+  idleMs: 600_000,
+  tickMs: 5_000,
+};
 
 export class StdioUpstream implements Upstream {
-  readonly personal = false;
-  readonly #options: StdioUpstreamOptions;
-  readonly #supervisor: Supervisor;
+  readonly personal: boolean;
+  readonly #options: StdioUpstreamOptions & typeof DEFAULTS;
+  readonly #memory: ChildMemory;
   readonly #listeners = new Set<UpstreamListener>();
-  #last: Ready | undefined;
+  readonly #stopping = new AbortController();
+  /** Serves everyone; where each session has its own child, only the handshake and the names of tools. */
+  readonly #common: Scope;
+  readonly #own: OwnChildren | undefined;
+  readonly #ticking: Promise<void>;
+  #generation = 0;
 
   constructor(options: StdioUpstreamOptions) {
-    this.#options = options;
-    this.#supervisor = new Supervisor({
-      ...options,
-      onReady: (ready) => {
-        const before = this.#last;
-        this.#last = ready;
-        if (before) this.#tellChanges(before, ready);
-      },
-      onNotification: (method, bytes) => this.#hear(method, bytes),
+    this.#options = { ...DEFAULTS, ...options };
+    const { count, sharing, clock, idleMs } = this.#options;
+    this.personal = sharing !== 'shared';
+    this.#memory = options.memory ?? new ChildMemory();
+    this.#common = this.#scope({
+      count: sharing === 'session' ? 1 : count,
+      capabilities: sharing === 'session' ? {} : CAPABILITIES[sharing],
+      personal: sharing === 'call',
+      members: new Members(),
+      start: (reason) => this.#start(reason),
     });
+    if (sharing === 'session')
+      this.#own = new OwnChildren({
+        count,
+        idleMs,
+        clock,
+        isConnected: (session) => options.isConnected?.(session) ?? false,
+        startChild: (reason) => this.#start(reason),
+        open: (own) => this.#scope({ ...own, count: 1, personal: true }),
+      });
+    this.#ticking = this.#tick();
   }
 
   async call(request: ClientRequest, options: CallOptions): Promise<Answer> {
-    const ready = await this.#supervisor.whenReady(this.#options.startPatienceMs, options.signal);
-    if (options.signal.aborted) return aborted(request, options.signal, 0);
-    if (!ready) return this.#unavailable(request);
-    const { child } = ready;
-    if (child.inFlight >= this.#options.maxInFlight || child.unread > MOST_UNREAD)
-      return busy(request, child);
-    const token = request.progressToken;
-    const { id, result } = child.send(
-      (id) => renumber(request, id),
-      token && request.bytes.toString('utf8', token.start, token.end),
-      options.onMessage,
-    );
-    const outcome = await untilAborted(result, options.signal);
-    if (outcome === undefined) {
-      const answer = aborted(request, options.signal, child.generation);
-      child.cancel(id, answer.outcome);
-      if (answer.outcome === 'timeout') this.#supervisor.suspect(ready);
-      return answer;
-    }
-    return this.#answer(request, child, outcome);
+    const scope = this.#scopeOf(options.caller);
+    return scope ? scope.call(request, options) : busy(request, NO_ROOM);
   }
 
-  /** What a client tells concerns no other client's server. */
-  notify(): void {}
+  /** Only a child of one's own is told what a client tells. */
+  notify({ method, bytes }: ClientNotification, caller: Caller): void {
+    if (!this.#own) return;
+    const scope = this.#own.of(caller);
+    // Its own initialized is part of its start; the client's only says that calls will follow.
+    if (method !== 'notifications/initialized') scope?.pool.ready()[0]?.child.forward([bytes]);
+  }
 
-  endSession(): void {}
-
-  async handshake(patienceMs: number): Promise<Handshake | undefined> {
-    const ready = this.#last ?? (await this.#supervisor.whenReady(patienceMs));
-    return ready?.handshake;
+  handshake(patienceMs: number): Promise<Handshake | undefined> {
+    return this.#common.handshake(patienceMs);
   }
 
   toolNames(): ReadonlySet<string> {
-    return this.#last?.tools ?? new Set();
+    return this.#common.last?.tools ?? new Set();
   }
 
   health() {
-    return this.#supervisor.health();
+    return this.#common.health();
   }
 
-  /** The process id of the child that answers now. */
+  /** The process id of a child that answers now. */
   get pid(): number | undefined {
-    return this.#supervisor.current()?.child.pid;
+    return this.#common.pool.ready()[0]?.child.pid;
+  }
+
+  /** Children that live, and the resident memory of their process groups at the last look, in bytes. */
+  children(): { alive: number; rss: number } {
+    const children = this.#children();
+    const rss = children.reduce((sum, { pid }) => sum + this.#memory.rss(pid), 0);
+    return { alive: children.length, rss };
   }
 
   listen(listener: UpstreamListener): () => void {
@@ -102,127 +145,101 @@ export class StdioUpstream implements Upstream {
     return () => this.#listeners.delete(listener);
   }
 
-  stop(): Promise<void> {
-    return this.#supervisor.stop();
+  endSession(session: string): void {
+    this.#own?.end(session);
+    if (this.personal && !this.#own) void this.#common.endSession(session);
   }
 
-  #answer(request: ClientRequest, child: Child, result: ChildResult): Answer {
-    const { generation } = child;
-    switch (result.kind) {
-      case 'response': {
-        const { response } = result;
-        const outcome = response.failed
-          ? 'error'
-          : isToolError(response.bytes)
-            ? 'tool_error'
-            : 'ok';
-        return { message: withClientId(response, request.id), outcome, generation };
-      }
-      case 'too_large':
-        return failure(
-          request,
-          'too_large',
-          generation,
-          CODE.internalError,
-          'result_too_large',
-          `the answer has ${result.length} bytes and the limit is ${this.#options.messageLimit}; ask for less, for example with LIMIT or by aggregating`,
-        );
-      case 'died':
-        return failure(
-          request,
-          'child_died',
-          generation,
-          CODE.connectionClosed,
-          'child_died',
-          `the MCP server ${result.end.text} while it worked on this request; it is being restarted`,
-        );
-    }
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([this.#common.stop(), this.#own?.stop(), this.#ticking]);
   }
 
-  #unavailable(request: ClientRequest): Answer {
-    const why =
-      this.#supervisor
-        .health()
-        .map(({ message }) => message)
-        .join('; ') || 'the MCP server is not ready';
-    return {
-      ...failure(
-        request,
-        'unavailable',
-        0,
-        CODE.internalError,
-        this.#supervisor.health()[0]?.code ?? 'child_starting',
-        why,
-      ),
-      retryAfter: this.#supervisor.secondsToStart(),
-    };
+  #scopeOf(caller: Caller): Scope | undefined {
+    return this.#own ? this.#own.of(caller) : this.#common;
   }
 
-  #hear(method: string, bytes: Buffer): void {
-    // A log message of a shared server may speak of another client's call: it goes to our log alone.
-    if (!FOR_EVERYONE.has(method)) {
-      this.#options.log.debug('child_notification', { method });
-      return;
-    }
-    const last = this.#last;
-    if (method === 'notifications/tools/list_changed' && last)
-      last.child.listTools().then(
-        (tools) => {
-          last.tools = tools;
+  #scope(
+    options: Pick<
+      ScopeOptions,
+      'count' | 'capabilities' | 'personal' | 'session' | 'members' | 'start'
+    >,
+  ): Scope {
+    const { clientInfo, messageLimit, startPatienceMs, maxInFlight, retireMs, watch, clock, log } =
+      this.#options;
+    const oneByOne = this.#options.sharing === 'call';
+    return new Scope({
+      ...options,
+      clientInfo,
+      messageLimit,
+      startPatienceMs,
+      maxInFlight: oneByOne ? 1 : maxInFlight,
+      maxWaiting: oneByOne ? maxInFlight : 0,
+      retireMs,
+      ...(watch ? { watch } : {}),
+      clock,
+      log,
+      oneByOne,
+      offered: new Offered(),
+      listener: {
+        onMessage: (message, sessions) => {
+          for (const listener of this.#listeners) listener.onMessage(message, sessions);
         },
-        () => {},
-      );
-    for (const listener of this.#listeners) listener.onMessage([bytes]);
-  }
-
-  /** A child that was replaced by one with other tools changes the catalogue for every client. */
-  #tellChanges(before: Ready, now: Ready): void {
-    if (before.tools.size === now.tools.size && [...now.tools].every((t) => before.tools.has(t)))
-      return;
-    this.#hear(
-      'notifications/tools/list_changed',
-      Buffer.from('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'),
-    );
-  }
-}
-
-function busy(request: ClientRequest, child: Child): Answer {
-  const message = `the MCP server already works on ${child.inFlight} requests; try again in a moment`;
-  const code = CODE.internalError;
-  return {
-    ...failure(request, 'unavailable', child.generation, code, 'busy', message),
-    retryAfter: 1,
-  };
-}
-
-function failure(
-  request: ClientRequest,
-  outcome: Answer['outcome'],
-  generation: number,
-  code: number,
-  reason: string,
-  message: string,
-): Answer {
-  return { message: [errorBytes(request.id, code, message, { reason })], outcome, generation };
-}
-
-function aborted(request: ClientRequest, signal: AbortSignal, generation: number): Answer {
-  const reason =
-    signal.reason instanceof CallAborted
-      ? signal.reason
-      : new CallAborted('cancelled', 'the request was cancelled');
-  const code = reason.outcome === 'timeout' ? CODE.requestTimeout : CODE.connectionClosed;
-  return failure(request, reason.outcome, generation, code, reason.outcome, reason.message);
-}
-
-/** The value, or undefined when the signal aborts first. */
-function untilAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const give = () => resolve(undefined);
-    signal.addEventListener('abort', give, { once: true });
-    void value.then((result) => {
-      signal.removeEventListener('abort', give);
-      resolve(result);
+        onRequest: (session, request, signal) => this.#ask(session, request, signal),
+      },
+      onCallEnded: (scope) => this.#recycle(scope),
     });
-  });
+  }
+
+  #ask(...[session, request, signal]: Parameters<NonNullable<UpstreamListener['onRequest']>>) {
+    for (const { onRequest } of this.#listeners)
+      if (onRequest) return onRequest(session, request, signal);
+    const text = `nobody can be asked for ${request.method}`;
+    const nobody: Pieces = [errorBytes(request.id, CODE.methodNotFound, text)];
+    return Promise.resolve(nobody);
+  }
+
+  async #start(reason: StartReason): Promise<Child> {
+    const { messageLimit, clock, log, onStart } = this.#options;
+    const generation = ++this.#generation;
+    onStart(reason);
+    const launch = await this.#options.launch();
+    return new Child({
+      launch,
+      generation,
+      messageLimit,
+      memory: this.#memory,
+      clock,
+      log: log.child({ generation }),
+    });
+  }
+
+  #children(): Child[] {
+    return [...this.#common.pool.children(), ...(this.#own?.children() ?? [])];
+  }
+
+  #recycle({ pool }: Scope): void {
+    // A child of one's own may hold what its session has built up: it lives as long as the session.
+    if (this.#own) return;
+    const { limits, clock } = this.#options;
+    const wear = ({ child, since }: Ready) => ({
+      calls: child.work.begun,
+      ageMs: clock.now() - since,
+      rss: this.#memory.rss(child.pid),
+    });
+    pool.recycle((ready) => limitReached(limits, wear(ready)));
+  }
+
+  async #tick(): Promise<void> {
+    const { clock, tickMs } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      await this.#memory.sample();
+      this.#recycle(this.#common);
+      if (this.#common.last) this.#own?.sweep();
+      await clock.sleep(tickMs, this.#stopping.signal);
+    }
+  }
 }
+
+const NO_ROOM =
+  'as many sessions as CHILD_COUNT allows have a server of their own; try again when one has ended';

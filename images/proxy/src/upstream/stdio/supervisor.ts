@@ -1,15 +1,24 @@
-/** Keeps one child running: starts it, and starts the next one when it ends. */
+/**
+ * Keeps one child running: starts it, starts the next one when it ends, and lets another take its place when it
+ * is worn: the successor is ready before the old one gets no more calls, and running calls are waited for.
+ */
 import { errorText } from '../../../../kit/src/logger.ts';
 import type { Reason } from '../../../../kit/src/operations.ts';
+import type { Child } from './child.ts';
 import { type EndReason, Life, type LifeEnd, type LifeOptions, type Ready, WATCH } from './life.ts';
-import type { Launch } from './process.ts';
 import { afterEnd, noRestarts, type RestartState } from './restarts.ts';
 
-export interface SupervisorOptions extends Omit<LifeOptions, 'launch' | 'generation' | 'watch'> {
-  /** Prepares one start; may throw, for example when a disk is full. */
-  launch(): Promise<Launch>;
+/** Why a child is started, as the metric names it. */
+export type StartReason = EndReason | 'first' | 'recycled';
+
+export interface SupervisorOptions extends Omit<LifeOptions, 'child' | 'watch'> {
+  /** Starts a process; may throw, for example when a disk is full. */
+  start(reason: StartReason): Promise<Child>;
   readonly watch?: LifeOptions['watch'];
-  onStart(reason: EndReason | 'first'): void;
+  /** How long calls of a child may still run that another has replaced, in milliseconds. */
+  readonly retireMs: number;
+  /** The child that answers, or the reason why none does, is another one. */
+  onChange(): void;
 }
 
 type Phase =
@@ -26,11 +35,12 @@ type Phase =
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #stopping = new AbortController();
-  readonly #waiters = new Set<() => void>();
   readonly #finished: Promise<void>;
+  readonly #lives = new Set<Life>();
   #phase: Phase = { name: 'starting' };
+  /** The life that is looked after; an older one may still end its calls. */
   #life: Life | undefined;
-  #generation = 0;
+  #successor: Promise<void> | undefined;
   #restarts: RestartState = noRestarts;
 
   constructor(options: SupervisorOptions) {
@@ -45,24 +55,15 @@ export class Supervisor {
     return phase.name === 'ready' && phase.ready.child.alive ? phase.ready : undefined;
   }
 
-  /** A ready child, waiting for one up to `patienceMs`; not at all while it ends again and again. */
-  async whenReady(patienceMs: number, signal?: AbortSignal): Promise<Ready | undefined> {
-    const deadline = this.#options.clock.now() + patienceMs;
-    for (;;) {
-      const ready = this.current();
-      if (ready) return ready;
-      const phase = this.#phase;
-      const left = deadline - this.#options.clock.now();
-      const hopeless = phase.name === 'stopped' || (phase.name === 'waiting' && phase.looping);
-      if (hopeless || left <= 0 || signal?.aborted) return undefined;
-      const changed = new AbortController();
-      const wake = () => changed.abort();
-      this.#waiters.add(wake);
-      signal?.addEventListener('abort', wake, { once: true });
-      await this.#options.clock.sleep(left, changed.signal);
-      signal?.removeEventListener('abort', wake);
-      this.#waiters.delete(wake);
-    }
+  /** Every child that lives, one that is being replaced and its successor included. */
+  children(): Child[] {
+    return [...this.#lives].map(({ child }) => child);
+  }
+
+  /** True when waiting for a child makes no sense now. */
+  get hopeless(): boolean {
+    const phase = this.#phase;
+    return phase.name === 'stopped' || (phase.name === 'waiting' && phase.looping);
   }
 
   health(): readonly Reason[] {
@@ -92,30 +93,64 @@ export class Supervisor {
   }
 
   /** A call's deadline passed: replaces the child of that call unless it still answers. */
-  suspect({ child }: Ready): void {
-    if (this.#life?.child === child) void this.#life.suspect();
+  suspect(child: Child): void {
+    void this.#lifeOf(child)?.suspect();
+  }
+
+  /** Ends a child that works on something that nobody waits for; the next one starts at once. */
+  abandon(child: Child): void {
+    this.#lifeOf(child)?.abandon();
+  }
+
+  /**
+   * Replaces the child by a new one, make before break; resolves with true when the old one is gone, with false
+   * when the new one could not take its place.
+   */
+  async recycle(why: string): Promise<boolean> {
+    const old = this.#life;
+    if (!old || !this.current() || this.#successor || this.#stopping.signal.aborted) return false;
+    const { log } = this.#options;
+    log.info('child_recycled', { generation: old.child.generation, why });
+    let replaced = false;
+    this.#successor = this.#begin('recycled').then(async (next) => {
+      const ready = next instanceof Life ? await next.opened : undefined;
+      if (next instanceof Life && ready && !this.#stopping.signal.aborted) {
+        replaced = true;
+        this.#life = next;
+        this.#enter({ name: 'ready', ready });
+      } else log.warn('child_not_replaced', { generation: old.child.generation });
+    });
+    await this.#successor;
+    this.#successor = undefined;
+    if (!replaced) return false;
+    await this.#idle(old.child);
+    await old.stop();
+    return true;
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#life?.stop();
+    await Promise.all([...this.#lives].map((life) => life.stop()));
     await this.#finished;
+    await this.#successor;
   }
 
   async #run(): Promise<void> {
-    const { clock, log, onStart } = this.#options;
+    const { clock, log } = this.#options;
     const { signal } = this.#stopping;
-    for (let reason: EndReason | 'first' = 'first'; !signal.aborted; ) {
+    for (let reason: StartReason = 'first'; !signal.aborted; ) {
       this.#enter({ name: 'starting' });
-      onStart(reason);
-      this.#generation++;
-      const { why, stderr, ...end } = await this.#live();
+      const begun = await this.#begin(reason);
+      const { why, stderr, ...end } = begun instanceof Life ? await this.#follow(begun) : begun;
       if (signal.aborted) break;
-      const { state, pauseMs, looping } = afterEnd(this.#restarts, clock.now(), end.readyMs);
-      this.#restarts = state;
       reason = end.reason;
+      // What we ended ourselves says nothing about how well the server does.
+      const unblamed = { state: this.#restarts, pauseMs: 0, looping: false };
+      const { state, pauseMs, looping } =
+        reason === 'abandoned' ? unblamed : afterEnd(this.#restarts, clock.now(), end.readyMs);
+      this.#restarts = state;
       log.error('child_ended', {
-        generation: this.#generation,
+        generation: this.#life?.child.generation,
         why,
         pause_ms: pauseMs,
         crash_loop: looping,
@@ -127,37 +162,63 @@ export class Supervisor {
     this.#enter({ name: 'stopped' });
   }
 
-  /** One child from its start to its end. */
-  async #live(): Promise<LifeEnd> {
-    const { log, watch = WATCH } = this.#options;
-    let launch: Launch | undefined;
+  /** Opens a life and waits for its end, or for the end of the one that took its place. */
+  async #follow(first: Life): Promise<LifeEnd> {
+    let life = first;
+    this.#life = life;
+    const ready = await life.opened;
+    if (ready) this.#enter({ name: 'ready', ready });
+    for (;;) {
+      const end = await life.ended;
+      // One that ended while its successor was on the way may have been replaced all the same.
+      await this.#successor;
+      if (this.#life === life) return end;
+      life = this.#life;
+    }
+  }
+
+  /** A life that has begun, or why there is none. */
+  async #begin(reason: StartReason): Promise<Life | LifeEnd> {
+    const { watch = WATCH, log } = this.#options;
     try {
-      launch = await this.#options.launch();
-      // Stopped in between: nobody would end a child that is started now.
-      this.#stopping.signal.throwIfAborted();
-      const generation = this.#generation;
-      this.#life = new Life({
+      const child = await this.#options.start(reason);
+      const life = new Life({
         ...this.#options,
-        launch,
-        generation,
+        child,
         watch,
-        log: log.child({ generation }),
-        onReady: (ready) => {
-          this.#options.onReady(ready);
-          this.#enter({ name: 'ready', ready });
-        },
+        log: log.child({ generation: child.generation }),
       });
-      return await this.#life.ended;
+      this.#lives.add(life);
+      void life.ended.then(() => this.#lives.delete(life));
+      // Stopped in between: nobody else would end a child that is started now.
+      if (this.#stopping.signal.aborted) await life.stop();
+      return life;
     } catch (error) {
       const why = `the MCP server could not be prepared: ${errorText(error)}`;
       return { reason: 'spawn_failed', why, readyMs: 0, stderr: [] };
-    } finally {
-      await launch?.release().catch((error: unknown) => log.warn('child_not_tidied', { error }));
     }
+  }
+
+  /** Resolves when a child that gets no more calls has ended those that run; at the latest at their deadline. */
+  async #idle({ work, ended }: Child): Promise<void> {
+    const done = new AbortController();
+    const finish = () => done.abort();
+    const forget = work.onIdle(finish);
+    void ended.then(finish);
+    if (work.count === 0) finish();
+    await this.#options.clock.sleep(
+      this.#options.retireMs,
+      AbortSignal.any([done.signal, this.#stopping.signal]),
+    );
+    forget();
+  }
+
+  #lifeOf(child: Child): Life | undefined {
+    return [...this.#lives].find((life) => life.child === child);
   }
 
   #enter(phase: Phase): void {
     this.#phase = phase;
-    for (const wake of [...this.#waiters]) wake();
+    this.#options.onChange();
   }
 }

@@ -1,0 +1,75 @@
+/**
+ * The lists that one child answers the same to everyone: asked for once, kept as bytes until the child says that
+ * they changed. Only first pages, which most servers never go beyond.
+ */
+import { createHash } from 'node:crypto';
+import type { ClientRequest } from '../../jsonrpc/message.ts';
+import { resultSpan } from '../../jsonrpc/server-message.ts';
+import type { ServerResponse } from './child.ts';
+
+/** Lists by method, with the notification that says that they changed. */
+const CHANGES: Readonly<Record<string, string>> = {
+  'tools/list': 'notifications/tools/list_changed',
+  'prompts/list': 'notifications/prompts/list_changed',
+  'resources/list': 'notifications/resources/list_changed',
+  'resources/templates/list': 'notifications/resources/list_changed',
+};
+
+/** Notifications that concern every client of a server. */
+export const LIST_CHANGES: ReadonlySet<string> = new Set(Object.values(CHANGES));
+
+/** The notification that a list changed, as a server sends it. */
+export const changeOf = (method: string): string | undefined => CHANGES[method];
+
+/** True for a request that every client asks in the same way: a list from its beginning. */
+export function isFirstPage({ method, params, progressToken }: ClientRequest): boolean {
+  if (!(method in CHANGES) || progressToken) return false;
+  return Object.keys(params).every((key) => key === '_meta');
+}
+
+/** The lists of one child. */
+export class Catalogue {
+  readonly #lists = new Map<string, Promise<ServerResponse | undefined>>();
+
+  /** The list, or undefined when nobody asked for it yet. */
+  known(method: string): Promise<ServerResponse | undefined> | undefined {
+    return this.#lists.get(method);
+  }
+
+  /** Keeps what the child is just being asked for; all who ask meanwhile get the same answer. */
+  fill(method: string, answer: Promise<ServerResponse | undefined>): void {
+    this.#lists.set(method, answer);
+    void answer.then((response) => {
+      // An error, or no answer, is nobody else's.
+      const failed = response === undefined || response.failed;
+      if (failed && this.#lists.get(method) === answer) this.#lists.delete(method);
+    });
+  }
+
+  /** Forgets the lists of which the child says that they changed. */
+  changed(notification: string): void {
+    for (const [method, name] of Object.entries(CHANGES))
+      if (name === notification) this.#lists.delete(method);
+  }
+}
+
+/** What was offered last, to see whether another start of the server offers something else. */
+export class Offered {
+  readonly #digests = new Map<string, string>();
+
+  /** Lists that clients have seen. */
+  methods(): string[] {
+    return [...this.#digests.keys()];
+  }
+
+  /** True when clients have seen another list than this one. */
+  differs(method: string, { bytes }: ServerResponse): boolean {
+    const span = resultSpan(bytes);
+    const digest = createHash('sha256')
+      .update(span ? bytes.subarray(span.start, span.end) : bytes)
+      .digest('base64');
+    const before = this.#digests.get(method);
+    this.#digests.set(method, digest);
+    return before !== undefined && before !== digest;
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * A child for each session, with one more that has been started and waits for the next session, so that nobody
+ * waits while a server imports its libraries.
+ */
+import type { Clock } from '../../../../kit/src/clock.ts';
+import type { JsonObject } from '../../jsonrpc/message.ts';
+import type { Caller } from '../upstream.ts';
+import type { Child } from './child.ts';
+import { Members } from './members.ts';
+import type { Scope } from './scope.ts';
+import type { StartReason } from './supervisor.ts';
+
+export interface OwnChildrenOptions {
+  /** Most sessions that have a child at once. */
+  readonly count: number;
+  /** A session that sends nothing for so long, and has no stream open, gives its child back; in milliseconds. */
+  readonly idleMs: number;
+  readonly clock: Clock;
+  startChild(reason: StartReason): Promise<Child>;
+  open(options: {
+    session: string;
+    capabilities: JsonObject;
+    members: Members;
+    start(reason: StartReason): Promise<Child>;
+  }): Scope;
+  /** True while a session has a stream open. */
+  isConnected(session: string): boolean;
+}
+
+/** A child that has been started, or is just being. */
+interface Spare {
+  readonly started: Promise<Child | undefined>;
+  child?: Child;
+}
+
+interface Own {
+  readonly scope: Scope;
+  usedAt: number;
+}
+
+/** What a session has set is remembered longer than its child lives, for so many sessions. */
+const REMEMBERED = 10_000;
+
+export class OwnChildren {
+  readonly #options: OwnChildrenOptions;
+  readonly #own = new Map<string, Own>();
+  readonly #members = new Map<string, Members>();
+  readonly #ending = new Set<Promise<void>>();
+  #spare: Spare | undefined;
+  #stopped = false;
+
+  constructor(options: OwnChildrenOptions) {
+    this.#options = options;
+  }
+
+  /** The children of a session; undefined when as many sessions as may have one do. */
+  of({ session, capabilities = {} }: Caller): Scope | undefined {
+    const { count, clock, open } = this.#options;
+    const known = this.#own.get(session);
+    if (known) {
+      known.usedAt = clock.now();
+      return known.scope;
+    }
+    if (this.#stopped || this.#own.size + this.#ending.size >= count) return undefined;
+    const scope = open({
+      session,
+      capabilities,
+      members: this.#membersOf(session),
+      start: (reason) => this.#start(reason),
+    });
+    this.#own.set(session, { scope, usedAt: clock.now() });
+    return scope;
+  }
+
+  scopes(): Scope[] {
+    return [...this.#own.values()].map(({ scope }) => scope);
+  }
+
+  /** Starts the child that waits for the next session, where there is room for one. */
+  warm(): void {
+    const { count, startChild } = this.#options;
+    if (this.#spare || this.#stopped || this.#own.size + this.#ending.size >= count) return;
+    const spare: Spare = { started: startChild('first').catch(() => undefined) };
+    this.#spare = spare;
+    void spare.started.then(async (child) => {
+      if (child) spare.child = child;
+      await child?.ended;
+      if (this.#spare === spare) this.#spare = undefined;
+    });
+  }
+
+  /** Ends the child of a session that is over, and forgets what it set. */
+  end(session: string): void {
+    this.#members.delete(session);
+    this.#release(session);
+  }
+
+  /** Ends the children of sessions that are idle, and sees to the spare one. */
+  sweep(): void {
+    const { clock, idleMs, isConnected } = this.#options;
+    for (const [session, { scope, usedAt }] of this.#own) {
+      const works = scope.pool.children().some(({ work }) => work.count > 0);
+      if (clock.now() - usedAt >= idleMs && !works && !isConnected(session)) this.#release(session);
+    }
+    this.warm();
+  }
+
+  /** Every child that lives, the spare one included. */
+  children(): Child[] {
+    const spare = this.#spare?.child;
+    return [...this.scopes().flatMap(({ pool }) => pool.children()), ...(spare ? [spare] : [])];
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const spare = await this.#spare?.started;
+    for (const session of [...this.#own.keys()]) this.#release(session);
+    await Promise.all([...this.#ending, spare?.stop()]);
+  }
+
+  #release(session: string): void {
+    const own = this.#own.get(session);
+    if (!own) return;
+    this.#own.delete(session);
+    const ending = own.scope.stop().finally(() => {
+      this.#ending.delete(ending);
+      this.warm();
+    });
+    this.#ending.add(ending);
+  }
+
+  /** The spare child where there is one: its session begins with its handshake. */
+  async #start(reason: StartReason): Promise<Child> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    const child = await spare?.started;
+    if (child?.alive) {
+      this.warm();
+      return child;
+    }
+    return this.#options.startChild(reason);
+  }
+
+  #membersOf(session: string): Members {
+    const members = this.#members.get(session) ?? new Members();
+    this.#members.delete(session);
+    this.#members.set(session, members);
+    for (const oldest of this.#members.keys()) {
+      if (this.#members.size <= REMEMBERED) break;
+      this.#members.delete(oldest);
+    }
+    return members;
+  }
+}
