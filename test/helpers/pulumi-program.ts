@@ -6,6 +6,8 @@ import { parse } from 'yaml';
 import type { RecordedProgram } from '../fixtures/stack/record.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Spares each process but the first the compilation of Pulumi's SDK. */
+const COMPILE_CACHE = `${root}/node_modules/.cache/test-compile`;
 const recorder = fileURLToPath(new URL('../fixtures/stack/record.ts', import.meta.url));
 
 /** Defaults that Pulumi.yaml declares, as Pulumi hands them to the program. */
@@ -40,7 +42,11 @@ export function recordProgram(options: ProgramOptions = {}): Promise<RecordedPro
     const child = execFile(
       process.execPath,
       [recorder],
-      { cwd: root, maxBuffer: 64 << 20 },
+      {
+        cwd: root,
+        maxBuffer: 64 << 20,
+        env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
+      },
       (error, stdout, stderr) => {
         if (error) reject(new Error(stderr.trim() || error.message));
         else resolve(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as RecordedProgram);
