@@ -2,7 +2,7 @@
  * JSON-RPC messages from clients: checked completely, kept as the bytes they came in, with the places of what
  * has to be exchanged on the way to a server that many clients share.
  */
-import { depthOf, eachMember, elements, onOneLine, type Span, splice } from './scan.ts';
+import { depthOf, type Edit, eachMember, elements, onOneLine, type Span, splice } from './scan.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -155,8 +155,8 @@ export function parsePayload(body: Buffer): Payload {
 }
 
 /** The request with another id and, where it has one, another progress token; what goes to the server. */
-export function renumber(request: ClientRequest, id: number): Buffer[] {
-  const edits = [{ span: request.idSpan, value: String(id) }];
+export function renumber(request: ClientRequest, id: number, more: readonly Edit[] = []): Buffer[] {
+  const edits = [{ span: request.idSpan, value: String(id) }, ...more];
   if (request.progressToken) edits.push({ span: request.progressToken, value: String(id) });
   return splice(request.bytes, edits);
 }
