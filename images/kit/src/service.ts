@@ -35,6 +35,11 @@ export interface ServiceDefinition<S extends Schema> {
   service: string;
   schema: S;
   /**
+   * Looks at settings that depend on each other. `settings` has those that could be read.
+   * @returns a line for each problem; empty when there is none
+   */
+  relate?(settings: Partial<Values<S>>): readonly string[];
+  /**
    * Looks at what settings name, such as files, before the start. `settings` has those that could be read.
    * @returns a line for each problem; empty when there is none
    */
@@ -51,7 +56,8 @@ export async function runService<S extends Schema & typeof commonSettings>(
   definition: ServiceDefinition<S>,
 ): Promise<void> {
   const { service, schema } = definition;
-  const { values, problems } = inspectSettings(schema, process.env);
+  const { values, problems: alone } = inspectSettings(schema, process.env);
+  const problems = [...alone, ...(definition.relate?.(values) ?? [])];
   const level = (values.logLevel as LogLevel | undefined) ?? 'info';
   const log = createLogger({ service, level });
   const die = (event: string, code: number) => (error: unknown) => {

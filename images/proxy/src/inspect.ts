@@ -4,6 +4,7 @@ import { problemWithFile } from '../../kit/src/named-file.ts';
 import { readSessionSecret } from './era/session-id.ts';
 import { readKeys } from './front/key-file.ts';
 import { type ProxySettings, proxySettings as schema } from './settings.ts';
+import { readArguments, readHeaders } from './upstream/http/secret-object.ts';
 
 /** @returns a line for each file that cannot be used; settings that are not there are passed over */
 export async function inspectFiles(settings: Partial<ProxySettings>): Promise<readonly string[]> {
@@ -11,6 +12,9 @@ export async function inspectFiles(settings: Partial<ProxySettings>): Promise<re
     problemWithFile(schema.keysFile, settings.keysFile, readKeys),
     problemWithFile(schema.sessionSecretFile, settings.sessionSecretFile, readSessionSecret),
     problemWithFile(schema.dremioCaFile, settings.dremioCaFile, readCertificates),
+    problemWithFile(schema.upstreamCaFile, settings.upstreamCaFile, readCertificates),
+    problemWithFile(schema.upstreamHeadersFile, settings.upstreamHeadersFile, readHeaders),
+    problemWithFile(schema.upstreamArgumentsFile, settings.upstreamArgumentsFile, readArguments),
   ]);
   return problems.flat();
 }

@@ -17,8 +17,8 @@ export interface Readings {
   keptBytes(): number;
   /** Children that live, and bytes of resident memory that they have. */
   children(): { alive: number; rss: number };
-  /** Seconds until the token ends; 0 without a valid one. */
-  tokenSecondsLeft(): number;
+  /** Seconds until the token ends; 0 without a valid one, undefined where there is no token at all. */
+  tokenSecondsLeft(): number | undefined;
   ready(): boolean;
 }
 
@@ -31,13 +31,15 @@ export interface ProxyMetrics extends CallObserver {
 
 export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetrics {
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge = (name: string, help: string, read: () => number | undefined) =>
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        this.set(read());
+        const value = read();
+        if (value === undefined) this.remove();
+        else this.set(value);
       },
     });
   gauge('lakehouse_proxy_calls_in_flight', 'MCP requests that wait for the server.', () =>

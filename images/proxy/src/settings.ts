@@ -9,6 +9,7 @@ import { toolPattern } from './policy/rules.ts';
 import { SHARING } from './upstream/stdio/sharing.ts';
 
 const MIB = 1024 * 1024;
+const HOST_HEADER = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(:\d{1,5})?$/;
 
 export const proxySettings = {
   ...commonSettings,
@@ -51,9 +52,51 @@ export const proxySettings = {
     word: originWord,
     optional: true,
   }),
+  upstream: setting.oneOf({
+    variable: 'UPSTREAM',
+    doc: 'what serves the clients: the official Dremio MCP server as a child process (`dremio`), or a remote MCP server over Streamable HTTP (`http`)',
+    choices: ['dremio', 'http'],
+    fallback: 'dremio',
+  }),
+  upstreamUrl: setting.url({
+    variable: 'UPSTREAM_URL',
+    doc: 'the MCP endpoint of the remote server, for example `http://supertable:8070/mcp`; needed when `UPSTREAM` is `http`',
+    optional: true,
+  }),
+  upstreamCaFile: setting.textFile({
+    variable: 'UPSTREAM_CA_FILE',
+    content: 'certificates as PEM text',
+    doc: "certificates of the authorities that the remote server's certificate must come from, instead of the public ones",
+    optional: true,
+  }),
+  upstreamHost: setting.text({
+    variable: 'UPSTREAM_HOST',
+    doc: 'the `Host` header that the remote server wants, when it is not the host of `UPSTREAM_URL`',
+    pattern: HOST_HEADER,
+    allowed: 'a host with or without a port, such as localhost:8070',
+    optional: true,
+  }),
+  upstreamHeadersFile: setting.secretFile({
+    variable: 'UPSTREAM_HEADERS_FILE',
+    content: 'a JSON object from header name to value',
+    doc: 'headers of every request to the remote server, such as `Authorization`; read again when it changes',
+    optional: true,
+  }),
+  upstreamArgumentsFile: setting.secretFile({
+    variable: 'UPSTREAM_ARGUMENTS_FILE',
+    content: 'a JSON object from argument name to value',
+    doc: 'arguments of every tool call to the remote server, in place of those that clients give and hidden from them; read again when it changes',
+    optional: true,
+  }),
+  upstreamErrorStatus: setting.text({
+    variable: 'UPSTREAM_ERROR_STATUS',
+    doc: 'value of `status` in the JSON of a tool result that makes it an error (`isError`), for example `ERROR`',
+    optional: true,
+  }),
   dremioUrl: setting.url({
     variable: 'DREMIO_URL',
-    doc: 'where Dremio is, for example `https://dremio.example:9047`; a path prefix is kept',
+    doc: 'where Dremio is, for example `https://dremio.example:9047`; a path prefix is kept; needed when `UPSTREAM` is `dremio`',
+    optional: true,
   }),
   dremioCaFile: setting.textFile({
     variable: 'DREMIO_CA_FILE',

@@ -30,6 +30,7 @@ export type Outcome =
   | 'cancelled'
   | 'too_large'
   | 'child_died'
+  | 'upstream_lost'
   | 'unavailable'
   /** Above a limit; never at the server. */
   | 'refused'

@@ -1,0 +1,66 @@
+/** A remote MCP server over Streamable HTTP, with what the files add to its requests. */
+import { readCertificates } from '../../kit/src/certificates.ts';
+import type { Backend, BackendOptions } from './backend.ts';
+import type { HttpChoice } from './choice.ts';
+import type { JsonObject } from './jsonrpc/message.ts';
+import { HttpUpstream } from './upstream/http/http-upstream.ts';
+import {
+  type Headers,
+  readArguments,
+  readHeaders,
+  WatchedFile,
+} from './upstream/http/secret-object.ts';
+
+/** How long a call waits for a server that cannot be reached; it may just be starting anew. */
+const START_PATIENCE_MS = 10_000;
+/** Each call holds a connection until it is answered. */
+const MAX_IN_FLIGHT = 256;
+
+/** @throws NamedFileError when a file cannot be used */
+export async function openHttpBackend(
+  options: BackendOptions & {
+    choice: HttpChoice;
+    onAnswer(label: string, status: string, seconds: number): void;
+  },
+): Promise<Backend> {
+  await using started = new AsyncDisposableStack();
+  const { settings, choice, clientInfo, clock, log, onAnswer } = options;
+  let upstream: HttpUpstream | undefined;
+  const watch = async <T>(path: string | undefined, read: (path: string) => Promise<T>) => {
+    if (path === undefined) return undefined;
+    const onChange = () => upstream?.use(secrets());
+    const file = await WatchedFile.open({ path, read, clock, log, onChange });
+    started.defer(() => file.close());
+    return file;
+  };
+  const headers = await watch<Headers>(settings.upstreamHeadersFile, readHeaders);
+  const fixed = await watch<JsonObject>(settings.upstreamArgumentsFile, readArguments);
+  const secrets = () => ({ headers: headers?.value ?? {}, arguments: fixed?.value ?? {} });
+  const { upstreamCaFile: ca } = settings;
+  const server = new HttpUpstream(
+    {
+      url: choice.url,
+      authorities: ca === undefined ? undefined : await readCertificates(ca),
+      host: settings.upstreamHost,
+      errorStatus: settings.upstreamErrorStatus,
+      clientInfo,
+      messageLimit: settings.messageLimit,
+      startPatienceMs: START_PATIENCE_MS,
+      maxInFlight: MAX_IN_FLIGHT,
+      clock,
+      log,
+      onAnswer,
+    },
+    secrets(),
+  );
+  upstream = server;
+  started.defer(() => server.stop());
+  const parts = started.move();
+  return {
+    upstream: server,
+    reasons: () => server.health(),
+    children: () => ({ alive: 0, rss: 0 }),
+    tokenSecondsLeft: () => undefined,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
