@@ -1,6 +1,6 @@
 /** The HTTP server of the MCP endpoint: checks every request, reads its body, hands it to an era. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { errorText, type Logger } from '../../../kit/src/logger.ts';
 import type { Era } from '../era/era.ts';
 import { MessageError, parsePayload } from '../jsonrpc/message.ts';
@@ -63,6 +63,9 @@ const WRONG_METHOD: Problem = {
   headers: { allow: 'POST, GET, DELETE' },
 };
 
+const NO_TUNNEL =
+  'HTTP/1.1 405 Method Not Allowed\r\nAllow: POST, GET, DELETE\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+
 export async function startFront(options: FrontOptions): Promise<Front> {
   const { guard, era, bodyLimit, log, patience = PATIENCE } = options;
   const answers = new OpenAnswers();
@@ -116,6 +119,12 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  // Node would close the connection without a word.
+  server.on('connect', (_, socket: Socket) => {
+    socket.on('error', () => {});
+    socket.write(NO_TUNNEL);
+    socket.destroySoon();
+  });
   server.on('timeout', (socket) => outflow.timedOut(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
