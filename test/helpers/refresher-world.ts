@@ -3,6 +3,7 @@
  * year passes in a blink. The order of steps is the core's own; only the effects are imitated.
  */
 import type { LoginResult, ProbeOutcome } from '../../images/refresher/src/core/answer.ts';
+import type { FailureClass } from '../../images/refresher/src/core/failure.ts';
 import { onLook } from '../../images/refresher/src/core/look.ts';
 import { type LoginReason, nextStep } from '../../images/refresher/src/core/next-step.ts';
 import { onHint, onProbe } from '../../images/refresher/src/core/probe.ts';
@@ -145,7 +146,7 @@ export class World {
         this.logins.push({ at: now, reason: step.reason, ok: result.ok });
         this.state = result.ok
           ? onLogin(this.state, result, this.credentials, now, policy, random())
-          : onLoginFailure(this.state, result.failure, now, random());
+          : onLoginFailure(this.state, result.failure, now, policy, random());
         return;
       }
       case 'take_turn': {
@@ -205,7 +206,7 @@ export class World {
   }
 }
 
-export const fails = (kind: 'dremio_unreachable' | 'credentials_refused'): LoginResult => ({
+export const fails = (kind: FailureClass): LoginResult => ({
   ok: false,
   failure: { class: kind, message: `simulated ${kind}` },
 });

@@ -96,6 +96,43 @@ describe('a login that failed', () => {
   });
 });
 
+describe('a token of short life', () => {
+  for (const kind of ['dremio_failing', 'dremio_unreachable'] as const)
+    it(`R3: of 60 s, bridges 5.8 s of ${kind} at its renewal, and is replaced within a tick after`, () => {
+      const [from, to] = [START + 47.3 * SECOND, START + 53.2 * SECOND];
+      const down = (now: number) => now >= from && now < to;
+      const away = kind === 'dremio_failing' ? 'failing' : 'unreachable';
+      const chance = fc.double({ min: 0, max: 0.999, noNaN: true });
+      fc.assert(
+        fc.property(fc.infiniteStream(chance), (chances) => {
+          const world = new World({
+            lifeMs: MINUTE,
+            random: () => chances.next().value,
+            login: (now) => (down(now) ? fails(kind) : undefined),
+            probe: (now) => (down(now) ? away : undefined),
+          });
+          world.run(2 * MINUTE);
+          assert.deepEqual(world.gaps, []);
+          const back = world.logins.find(({ ok, at }) => ok && at >= to);
+          assert.ok(back && back.at - to <= 5 * SECOND, `${(back?.at ?? 0) - to} ms`);
+        }),
+        { numRuns: 200 },
+      );
+    });
+
+  it('is renewed when that is due, refused or not, however young the last login is', () => {
+    const world = new World({
+      lifeMs: 20 * SECOND,
+      login: (now) =>
+        now > START && now < START + 17 * SECOND ? fails('dremio_failing') : undefined,
+      probe: (now) => (now >= START + 15 * SECOND ? 'refused' : undefined),
+    });
+    world.run(40 * SECOND);
+    const [, second] = world.logins.filter(({ ok }) => ok);
+    assert.ok(second && second.at < START + 20 * SECOND);
+  });
+});
+
 describe('a token that was replaced', () => {
   it('is left to end by itself unless told otherwise', () => {
     const world = new World({ lifeMs: LIFE });

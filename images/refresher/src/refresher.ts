@@ -216,8 +216,8 @@ export class Refresher {
   }
 
   #loginFailed(failure: Failure): void {
-    const { clock, random } = this.#parts;
-    this.#state = onLoginFailure(this.#state, failure, clock.now(), random());
+    const { clock, policy, random } = this.#parts;
+    this.#state = onLoginFailure(this.#state, failure, clock.now(), policy, random());
     if (this.#state.loginTrouble) this.#journal.loginFailed(this.#state.loginTrouble);
   }
 

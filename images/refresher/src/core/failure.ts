@@ -40,8 +40,14 @@ const REFUSED_LATER_MS = 60 * MINUTE;
  * Pause before the next login after this failure, in ms.
  * @param attempt failures of this class in a row before this one
  * @param random in [0, 1)
+ * @param capMs longest pause while Dremio may come back at any moment; a wish of its own may be longer
  */
-export function retryPause(failure: Failure, attempt: number, random: number): number {
+export function retryPause(
+  failure: Failure,
+  attempt: number,
+  random: number,
+  capMs = MAX_BACKOFF_MS,
+): number {
   switch (failure.class) {
     case 'credentials_refused':
       return REFUSED_PAUSES_MS[attempt] ?? REFUSED_LATER_MS;
@@ -57,7 +63,7 @@ export function retryPause(failure: Failure, attempt: number, random: number): n
     case 'wrong_product':
     case 'tls_not_trusted':
       return Math.min(
-        Math.max(failure.retryAfterMs ?? 0, backoff(attempt, random)),
+        Math.max(failure.retryAfterMs ?? 0, backoff(attempt, random, capMs)),
         MAX_BACKOFF_MS,
       );
   }

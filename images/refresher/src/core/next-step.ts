@@ -38,10 +38,10 @@ interface Due {
 export function loginReason(state: State, now: number): LoginReason | undefined {
   const held = newest(state);
   if (held === undefined) return 'no_token';
-  if (state.refused === held.token) return 'token_refused';
+  // What is due by time does not wait for the pause that a refused token waits for.
   if (now >= held.expiresAt) return 'expired';
-  if (state.doubt !== undefined) return state.doubt;
-  return now >= held.refreshAt ? 'due' : undefined;
+  if (now >= held.refreshAt) return 'due';
+  return state.refused === held.token ? 'token_refused' : state.doubt;
 }
 
 /** The state without a login's trouble when no login is wanted any more: another refresher has done it, say. */
@@ -83,12 +83,11 @@ function writeDue({ pending, writeTrouble }: State, now: number): Due[] {
 /** When to log in next, if the turn is ours then. */
 function loginDue(state: State, now: number): { at: number; reason: LoginReason } | undefined {
   const reason = loginReason(state, now);
-  if (reason === undefined) {
-    const held = newest(state);
-    return held && { at: held.refreshAt, reason: 'due' };
-  }
+  const held = newest(state);
+  if (reason === undefined) return held && { at: held.refreshAt, reason: 'due' };
+  const pausedUntil = (state.lastSuccessAt ?? 0) + REFUSED_TOKEN_PAUSE_MS;
   const earliest =
-    reason === 'token_refused' ? (state.lastSuccessAt ?? 0) + REFUSED_TOKEN_PAUSE_MS : now;
+    reason === 'token_refused' ? Math.min(pausedUntil, held?.refreshAt ?? pausedUntil) : now;
   return { at: Math.max(earliest, state.loginTrouble?.retryAt ?? now), reason };
 }
 

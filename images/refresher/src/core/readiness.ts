@@ -61,7 +61,12 @@ export function statusOf(state: State, now: number, policy: Policy) {
         }
       : null,
     write_failure: writeTrouble
-      ? { message: writeTrouble.last, times: writeTrouble.count, since: time(writeTrouble.since) }
+      ? {
+          message: writeTrouble.last,
+          times: writeTrouble.count,
+          since: time(writeTrouble.since),
+          next_try_at: time(writeTrouble.retryAt),
+        }
       : null,
   };
 }

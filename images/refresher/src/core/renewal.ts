@@ -1,8 +1,8 @@
 /** Takes in what became of a renewal: the turn to log in, the login, the write, the end of the old token. Pure. */
 import type { Issued } from './answer.ts';
-import { backoff, type Failure, retryPause } from './failure.ts';
+import { backoff, type Failure, MAX_BACKOFF_MS, retryPause } from './failure.ts';
 import { type Policy, refreshTime } from './schedule.ts';
-import { type HeldToken, NEVER, type ReplacedToken, type State, tickOf } from './state.ts';
+import { type HeldToken, NEVER, newest, type ReplacedToken, type State, tickOf } from './state.ts';
 
 /** Pause before asking again while another refresher has the turn, ms. */
 export const TURN_PAUSE_MS = 1000;
@@ -60,7 +60,15 @@ export function onLogin(
 }
 
 /** Takes in a failed login; the token held, if any, stays. */
-export function onLoginFailure(state: State, failure: Failure, now: number, random: number): State {
+export function onLoginFailure(
+  state: State,
+  failure: Failure,
+  now: number,
+  policy: Policy,
+  random: number,
+): State {
+  // Short lives have short margins, so a tick of the token held is the longest pause.
+  const cap = newest(state) ? Math.min(tickOf(state, policy), MAX_BACKOFF_MS) : MAX_BACKOFF_MS;
   const refusals = state.refusals + (failure.class === 'credentials_refused' ? 1 : 0);
   const before = state.loginTrouble?.last.class === failure.class ? state.loginTrouble : undefined;
   const count = (before?.count ?? 0) + 1;
@@ -72,7 +80,7 @@ export function onLoginFailure(state: State, failure: Failure, now: number, rand
       last: failure,
       count,
       since: before?.since ?? now,
-      retryAt: now + retryPause(failure, attempt, random),
+      retryAt: now + retryPause(failure, attempt, random, cap),
     },
   };
 }
