@@ -39,9 +39,10 @@ export class Redactor {
 
   bytes(given: Buffer): Buffer {
     let bytes = given;
+    for (const { whole } of this.#needles)
+      bytes = cut(bytes, whole, (at) => [at, at + whole.length]);
     for (const { whole, begin, end } of this.#needles) {
       if (begin) bytes = cut(bytes, begin, (at) => [at, matchForward(bytes, at, whole)]);
-      else bytes = cut(bytes, whole, (at) => [at, at + whole.length]);
       if (end) bytes = cut(bytes, end, (at) => [matchBackward(bytes, at + PART, whole), at + PART]);
     }
     return bytes;
