@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { generate } from 'selfsigned';
 import {
   type Bench,
   callTool,
@@ -20,6 +22,7 @@ import {
 } from '../fixtures/proxy/harness.ts';
 import {
   type Asked,
+  listen,
   type SdkServer,
   serveScript,
   serveSdk,
@@ -373,6 +376,33 @@ describe('a remote server that refuses or fails', () => {
     await file('refused.json', { 'x-key': 'the-right-key-000001' });
     await until(async () => (await bench.ready()).status === 200);
   });
+});
+
+it('a remote server is believed only with a certificate for its own address, whatever Host it wants', async () => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'test' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  });
+  const hosts = new Set<string | undefined>();
+  const https = createServer({ key, cert }, (request, response) => {
+    hosts.add(request.headers.host);
+    response.writeHead(503).end();
+  });
+  await using server = await listen(https, 0, 'https');
+  const ca = join(folder, 'ca.pem');
+  await writeFile(ca, cert);
+  const reasonOf = async (env: Record<string, string>) => {
+    await using bench = await bridge(server.url, { UPSTREAM_HOST: 'other.example', ...env });
+    await until(async () => (await bench.ready()).codes[0] !== 'upstream_unchecked');
+    return (await bench.ready()).codes[0];
+  };
+  assert.equal(await reasonOf({}), 'upstream_unreachable');
+  assert.equal(hosts.size, 0);
+  assert.equal(await reasonOf({ UPSTREAM_CA_FILE: ca }), 'upstream_unwell');
+  assert.deepEqual([...hosts], ['other.example']);
+  const named = server.url.replace('127.0.0.1', 'localhost');
+  await using bench = await bridge(named, { UPSTREAM_CA_FILE: ca });
+  await until(async () => (await bench.ready()).codes[0] === 'upstream_unreachable');
+  assert.equal(hosts.size, 1);
 });
 
 it('a status in the JSON of a result makes it an error where the settings say so', async () => {

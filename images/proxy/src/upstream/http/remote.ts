@@ -69,7 +69,8 @@ export class Remote {
       connections,
       pipelining: 1,
       // The certificate must name the server that is asked, whatever the Host header says.
-      connect: (given, done) => connect(isIP(name) ? given : { ...given, servername: name }, done),
+      connect: ({ servername: _fromHost, ...given }, done) =>
+        connect(isIP(name) ? given : { ...given, servername: name }, done),
       // The caller's signal bounds the time; these would add a second, hidden limit.
       headersTimeout: 0,
       bodyTimeout: 0,
