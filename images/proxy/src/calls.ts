@@ -13,8 +13,10 @@ import type { ToolPolicy } from './policy/policy.ts';
 import type { Denial } from './policy/rules.ts';
 import {
   type Answer,
+  type AskClient,
   CallAborted,
   type Caller,
+  type CallOptions,
   type Pieces,
   type Upstream,
 } from './upstream/upstream.ts';
@@ -72,6 +74,7 @@ export class Calls {
     request: ClientRequest,
     caller: Caller,
     onMessage: (message: Pieces) => void,
+    onRequest?: AskClient,
   ): Promise<Answer> {
     const { timeoutMs } = this.#options;
     const start = performance.now();
@@ -84,7 +87,12 @@ export class Calls {
     this.#running.add(running);
     let ended: Ended;
     try {
-      ended = await this.#perform(request, caller, onMessage, abort.signal);
+      ended = await this.#perform(request, {
+        caller,
+        onMessage,
+        ...(onRequest ? { onRequest } : {}),
+        signal: abort.signal,
+      });
     } catch (error) {
       this.#options.log.error('call_failed', { method: request.method, error });
       const message = errorBytes(
@@ -124,12 +132,8 @@ export class Calls {
       });
   }
 
-  async #perform(
-    request: ClientRequest,
-    caller: Caller,
-    onMessage: (message: Pieces) => void,
-    signal: AbortSignal,
-  ): Promise<Ended> {
+  async #perform(request: ClientRequest, options: CallOptions): Promise<Ended> {
+    const { caller, signal } = options;
     const { upstream, policy, admission, keyLimit } = this.#options;
     const checked = policy.check(request, caller);
     const stopped = checked instanceof Promise ? await beforeAbort(checked, signal) : checked;
@@ -147,7 +151,7 @@ export class Calls {
     }
     try {
       const sent = traceparent ? withMeta(request, 'traceparent', traceparent) : request;
-      const answer = await upstream.call(sent, { caller, onMessage, signal });
+      const answer = await upstream.call(sent, options);
       return { answer: policy.shown(request, principal, answer), queuedMs };
     } finally {
       entered.leave();

@@ -27,6 +27,8 @@ export interface ProxyMetrics extends CallObserver {
   hopAnswered(pattern: string, status: number, seconds: number): void;
   httpAnswered(status: number): void;
   clientCut(reason: string): void;
+  /** A client answered what nobody had asked it, or twice, or too late. */
+  answerIgnored(): void;
 }
 
 export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetrics {
@@ -143,6 +145,11 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
     labelNames: ['reason'],
     registers,
   });
+  const ignored = new Counter({
+    name: 'lakehouse_proxy_client_answers_ignored_total',
+    help: 'Answers of clients that nobody waited for.',
+    registers,
+  });
   // A label for each method that is served: what clients make up must not grow the series.
   const label = (method: string) =>
     FORWARDED.has(method) || PERSONAL.has(method) ? method : 'other';
@@ -154,6 +161,7 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
     waited: (seconds) => queueSeconds.observe(seconds),
     refused: (limit) => refused.inc({ limit }),
     denied: (tool, rule) => denied.inc({ tool, rule }),
+    answerIgnored: () => ignored.inc(),
     childStarted: (reason) => starts.inc({ reason }),
     hopAnswered: (pattern, status, seconds) => {
       hop.inc({ pattern, status });

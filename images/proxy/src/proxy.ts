@@ -11,6 +11,7 @@ import { openDremioBackend } from './backend-dremio.ts';
 import { openHttpBackend } from './backend-http.ts';
 import { chooseUpstream } from './choice.ts';
 import { type Desk, openDesk } from './desk.ts';
+import { ClientAsks } from './era/asks.ts';
 import { LegacyEra } from './era/legacy.ts';
 import { readSessionSecret, SessionSigner } from './era/session-id.ts';
 import { Sessions } from './era/sessions.ts';
@@ -115,6 +116,11 @@ export async function startProxy(
     streams,
     sessionLife: settings.sessionLife,
     handshakePatienceMs: HANDSHAKE_PATIENCE_MS,
+    asks: new ClientAsks({
+      timeoutMs: settings.clientAnswerTimeout * 1000,
+      clock,
+      onIgnored: metrics.answerIgnored,
+    }),
     now: () => clock.now(),
   });
   const front = await startFront({

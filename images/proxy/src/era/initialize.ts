@@ -7,22 +7,32 @@ import type { LegacyVersion } from './versions.ts';
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The server's capabilities that a shared server can keep towards every client. */
-function offered(capabilities: JsonObject): JsonObject {
+/** The server's capabilities that can be kept towards every client; more where clients can be told apart. */
+function offered(capabilities: JsonObject, personal: boolean): JsonObject {
   const result: Record<string, unknown> = {};
   for (const name of ['tools', 'prompts', 'resources']) {
     const given = capabilities[name];
-    if (isObject(given)) result[name] = given.listChanged === true ? { listChanged: true } : {};
+    if (!isObject(given)) continue;
+    const subscribe = personal && name === 'resources' && given.subscribe === true;
+    result[name] = {
+      ...(given.listChanged === true ? { listChanged: true } : {}),
+      ...(subscribe ? { subscribe: true } : {}),
+    };
   }
+  if (personal && isObject(capabilities.logging)) result.logging = {};
   if (isObject(capabilities.completions)) result.completions = {};
   return result;
 }
 
-export function answerInitialize(handshake: Handshake, version: LegacyVersion): JsonObject {
+export function answerInitialize(
+  handshake: Handshake,
+  version: LegacyVersion,
+  personal: boolean,
+): JsonObject {
   const { capabilities, serverInfo, instructions } = handshake;
   return {
     protocolVersion: version,
-    capabilities: offered(capabilities),
+    capabilities: offered(capabilities, personal),
     serverInfo,
     ...(instructions === undefined ? {} : { instructions }),
   };
@@ -32,7 +42,25 @@ export function answerInitialize(handshake: Handshake, version: LegacyVersion): 
 export function clientCapabilities(capabilities: unknown): string {
   if (!isObject(capabilities)) return '';
   return Object.entries(CLIENT_CAPABILITIES)
-    .filter(([name]) => isObject(capabilities[name]))
+    .filter(([path]) => {
+      const [name = '', detail] = path.split('.');
+      const given = capabilities[name];
+      if (!isObject(given) || detail === undefined) return isObject(given);
+      return isObject(given[detail]) || given[detail] === true;
+    })
     .map(([, letter]) => letter)
     .join('');
+}
+
+/** What a client can do, from the letters of its session id. */
+export function capabilitiesOf(letters: string): JsonObject {
+  const capabilities: Record<string, Record<string, unknown>> = {};
+  for (const [path, letter] of Object.entries(CLIENT_CAPABILITIES)) {
+    if (!letters.includes(letter)) continue;
+    const [name = '', detail] = path.split('.');
+    const own = capabilities[name] ?? {};
+    capabilities[name] = own;
+    if (detail !== undefined) own[detail] = detail === 'listChanged' ? true : {};
+  }
+  return capabilities;
 }

@@ -16,10 +16,12 @@ import {
   type Payload,
   resultBytes,
 } from '../jsonrpc/message.ts';
-import { FORWARDED } from '../upstream/methods.ts';
-import type { Answer, Upstream } from '../upstream/upstream.ts';
+import { FORWARDED, PERSONAL } from '../upstream/methods.ts';
+import type { Answer, Caller, Upstream } from '../upstream/upstream.ts';
+import { asking } from './asking.ts';
+import type { ClientAsks } from './asks.ts';
 import type { Era, HttpExchange } from './era.ts';
-import { answerInitialize, clientCapabilities } from './initialize.ts';
+import { answerInitialize, capabilitiesOf, clientCapabilities } from './initialize.ts';
 import { listen, primes } from './listen.ts';
 import type { Session, SessionSigner } from './session-id.ts';
 import type { Sessions } from './sessions.ts';
@@ -31,6 +33,7 @@ export interface LegacyEraOptions {
   readonly signer: SessionSigner;
   readonly sessions: Sessions;
   readonly streams: Streams;
+  readonly asks: ClientAsks;
   /** Life of a session id in seconds. */
   readonly sessionLife: number;
   /** How long `initialize` waits for the server's first handshake, in milliseconds. */
@@ -47,7 +50,12 @@ export class LegacyEra implements Era {
 
   constructor(options: LegacyEraOptions) {
     this.#options = options;
-    options.upstream.listen({ onMessage: (message) => options.streams.broadcast(message) });
+    const { upstream, streams, asks } = options;
+    upstream.listen({
+      onMessage: (message, sessions) => streams.broadcast(message, sessions),
+      onRequest: (session, request, signal) =>
+        asks.ask({ session, request, signal, send: (message) => streams.send(session, message) }),
+    });
   }
 
   async post(exchange: HttpExchange, payload: Payload): Promise<void> {
@@ -70,12 +78,12 @@ export class LegacyEra implements Era {
         code: CODE.invalidRequest,
         message: `batches belong to revision ${BATCH_VERSION} and this session speaks ${session.version}`,
       });
-    const requests: ClientRequest[] = [];
-    for (const message of payload.messages) {
-      if (message.kind === 'request') requests.push(message);
-      else if (message.kind === 'notification' && message.method === 'notifications/cancelled')
-        this.#options.calls.cancel(session.name, message.params.requestId);
-    }
+    const { upstream, calls, streams } = this.#options;
+    const caller = {
+      ...callerOf(exchange, session.name),
+      ...(upstream.personal ? { capabilities: capabilitiesOf(session.capabilities) } : {}),
+    };
+    const requests = this.#takeRest(payload, caller);
     if (requests.length === 0) {
       response.writeHead(202).end();
       return;
@@ -86,18 +94,33 @@ export class LegacyEra implements Era {
       outflow,
       ids: requests.map(({ id }) => id),
       openStream: () =>
-        this.#options.streams
+        streams
           .open(session.name, 'post', primes(session.version))
           .connect(new EventStream(response, outflow)),
     });
-    const caller = callerOf(exchange, session.name);
+    const onRequest = asking(this.#options, { exchange, session, caller, accepts, reply });
     const answers = await Promise.all(
       requests.map(
         (one) =>
-          answerHere(one) ?? this.#options.calls.run(one, caller, (message) => reply.note(message)),
+          answerHere(one, upstream.personal) ??
+          calls.run(one, caller, (message) => reply.note(message), onRequest),
       ),
     );
     reply.finish(answers, payload);
+  }
+
+  /** Takes what needs no answer; gives the requests. */
+  #takeRest({ messages }: Payload, caller: Caller): ClientRequest[] {
+    const { calls, asks, upstream } = this.#options;
+    const requests: ClientRequest[] = [];
+    for (const message of messages) {
+      if (message.kind === 'request') requests.push(message);
+      else if (message.kind === 'response') asks.answer(caller.session, message);
+      else if (message.method === 'notifications/cancelled')
+        calls.cancel(caller.session, message.params.requestId);
+      else upstream.notify(message, caller);
+    }
+    return requests;
   }
 
   get(exchange: HttpExchange): void {
@@ -119,6 +142,7 @@ export class LegacyEra implements Era {
     const session = this.#session(exchange);
     this.#options.sessions.end(session);
     this.#options.streams.endSession(session.name);
+    this.#options.asks.endSession(session.name);
     this.#options.upstream.endSession(session.name);
     exchange.response.writeHead(204).end();
   }
@@ -152,7 +176,7 @@ export class LegacyEra implements Era {
     });
     sessions.use(session, now());
     exchange.response.setHeader(SESSION_HEADER, id);
-    return here(resultBytes(request.id, answerInitialize(handshake, version)));
+    return here(resultBytes(request.id, answerInitialize(handshake, version, upstream.personal)));
   }
 
   /** @throws Refused when the request names no session that lives and belongs to this key. */
@@ -199,9 +223,9 @@ const here = (message: Buffer, outcome: Answer['outcome'] = 'ok'): Answer => ({
 });
 
 /** The answer to a request that does not concern the server. */
-function answerHere(request: ClientRequest): Answer | undefined {
+function answerHere(request: ClientRequest, personal: boolean): Answer | undefined {
   if (request.method === 'ping') return here(resultBytes(request.id, {}));
-  if (FORWARDED.has(request.method)) return undefined;
+  if (FORWARDED.has(request.method) || (personal && PERSONAL.has(request.method))) return undefined;
   const message =
     request.method === 'initialize'
       ? 'initialize cannot be part of a batch'

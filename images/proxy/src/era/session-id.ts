@@ -8,7 +8,16 @@ import { readSecretFile } from '../../../kit/src/secret-file.ts';
 import { isLegacyVersion, type LegacyVersion } from './versions.ts';
 
 /** What a client said it can do, one letter each, as the id carries it. */
-export const CLIENT_CAPABILITIES = { roots: 'r', sampling: 's', elicitation: 'e' } as const;
+export const CLIENT_CAPABILITIES = {
+  roots: 'r',
+  'roots.listChanged': 'l',
+  sampling: 's',
+  'sampling.context': 'c',
+  'sampling.tools': 't',
+  elicitation: 'e',
+  'elicitation.form': 'f',
+  'elicitation.url': 'u',
+} as const;
 
 export interface Session {
   /** Random, unique. */

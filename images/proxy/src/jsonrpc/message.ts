@@ -53,6 +53,9 @@ export interface ClientNotification extends Common {
 
 export interface ClientResponse extends Common {
   readonly kind: 'response';
+  /** The id as the client wrote it: JSON text of a string or a number. */
+  readonly id: string;
+  readonly idSpan: Span;
 }
 
 export type ClientMessage = ClientRequest | ClientNotification | ClientResponse;
@@ -96,7 +99,13 @@ function parseMessage(source: Buffer, value: unknown): ClientMessage {
   if (method === undefined) {
     if (id === undefined || 'result' in value === 'error' in value)
       throw invalid('a message has a method, or an id and either a result or an error');
-    return { kind: 'response', bytes };
+    const span = members.get('id') as Span;
+    return {
+      kind: 'response',
+      bytes,
+      id: bytes.toString('utf8', span.start, span.end),
+      idSpan: span,
+    };
   }
   if (typeof method !== 'string') throw invalid('the field method must be a string');
   if (params !== undefined && !isObject(params))

@@ -12,6 +12,7 @@ import {
   resultBytes,
 } from '../../jsonrpc/message.ts';
 import { paramString, type ServerRequest } from '../../jsonrpc/server-message.ts';
+import { mayBeAsked } from '../methods.ts';
 import type { Answer, CallOptions, Handshake, Pieces, UpstreamListener } from '../upstream.ts';
 import { aborted, answered, busy, died, failure, tooLarge, untilAborted } from './answers.ts';
 import { changeOf, isFirstPage, LIST_CHANGES, type Offered } from './catalogue.ts';
@@ -340,11 +341,12 @@ export class Scope {
   }
 
   #asked(child: Child, request: ServerRequest, signal: AbortSignal): Promise<Pieces> {
-    const { session, listener } = this.#options;
+    const { session, capabilities, listener } = this.#options;
     const call = child.work.newest;
     if (call?.onRequest && !call.signal.aborted) return call.onRequest(request, signal);
-    if (session !== undefined) return listener.onRequest(session, request, signal);
-    const text = `no client is being served that could be asked for ${request.method}`;
+    if (session !== undefined && mayBeAsked(request.method, capabilities))
+      return listener.onRequest(session, request, signal);
+    const text = `no client is being served that could be asked for ${request.method.slice(0, 100)}`;
     return Promise.resolve([errorBytes(request.id, CODE.methodNotFound, text)]);
   }
 
