@@ -120,6 +120,11 @@ export class Calls {
       meant[0]?.abort.abort(new CallAborted('cancelled', 'the client cancelled this request'));
   }
 
+  /** Gives up every request under way; each is answered with an error that says why. */
+  giveUp(why: string): void {
+    for (const { abort } of this.#running) abort.abort(new CallAborted('cancelled', why));
+  }
+
   /** Resolves when no request is in flight. */
   async drained(): Promise<void> {
     while (this.#running.size > 0)

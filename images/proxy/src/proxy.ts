@@ -1,5 +1,6 @@
 /** Puts the proxy together from its settings, and takes it apart in order. */
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../kit/src/clock.ts';
 import type { Logger } from '../../kit/src/logger.ts';
 import { createRegistry } from '../../kit/src/metrics.ts';
@@ -153,6 +154,9 @@ export async function startProxy(
       void calls.drained().then(() => idle.abort());
       await clock.sleep(settings.drainTimeout * 1000, idle.signal);
       if (calls.inFlight > 0) log.warn('drain_incomplete', { calls: calls.inFlight });
+      calls.giveUp('this proxy is being stopped, and the time for calls under way is over');
+      // What was answered now is still to be written.
+      await setImmediate();
       await all.disposeAsync();
     },
   };

@@ -70,6 +70,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const { guard, era, bodyLimit, log, patience = PATIENCE } = options;
   const answers = new OpenAnswers();
   const outflow = new Outflow(options.outflow);
+  /** The last answer begun on each connection. */
+  const current = new WeakMap<Socket, ServerResponse>();
   let draining = false;
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -115,7 +117,16 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     },
     (request, response) => {
       response.once('finish', () => options.onAnswer(response.statusCode));
-      serve(request, response).catch((error: unknown) => fail(request, response, error));
+      const { socket } = request;
+      const run = () => {
+        if (socket.destroyed) return;
+        serve(request, response).catch((error: unknown) => fail(request, response, error));
+      };
+      // One at a time on a connection: answers to requests sent ahead would pile up behind one that is not read.
+      const before = current.get(socket);
+      current.set(socket, response);
+      if (!before || before.writableFinished || before.closed) run();
+      else before.once('close', run);
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
