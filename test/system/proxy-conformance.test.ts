@@ -24,6 +24,10 @@ const NOT_SHARED = [
   'resources-unsubscribe',
 ];
 
+const BY_CALL = { CHILD_SHARING: 'call' };
+/** Sessions of the suite follow one another at once, while the server of the one before is still ending. */
+const BY_SESSION = { CHILD_SHARING: 'session', CHILD_COUNT: '16' };
+
 const isRequired = ({ required }: Scenario) => required;
 const hasPassed = ({ failures }: Scenario) => failures.length === 0;
 
@@ -58,6 +62,23 @@ describe(`the public conformance suite, requirements ${REVISION}`, () => {
     await using served = await serveWithSdk();
     await passesAll(context, served.url);
   });
+});
+
+describe('the same suite before a server of one client at a time', () => {
+  const cases: readonly [string, SetupOptions][] = [
+    ['through a proxy whose server is shared by call', { env: BY_CALL }],
+    [
+      'through two such proxies behind an edge that keeps a session on one of them',
+      { env: BY_CALL, replicas: 2, balance: 'session' },
+    ],
+    ['through a proxy with a server for each session', { env: BY_SESSION }],
+  ];
+  for (const [how, setup] of cases)
+    it(`passes ${how}`, { timeout }, async (context) => {
+      await using proxies = await startProxies(setup);
+      await passesAll(context, proxies.url);
+      assert.deepEqual(proxies.complaints, []);
+    });
 });
 
 describe('the same suite before a server that all clients share, but for what such a server cannot offer', () => {
