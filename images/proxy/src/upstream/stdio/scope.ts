@@ -46,10 +46,18 @@ export interface ScopeOptions
 /** How long a child that works on one call at a time may take to end one that was given up. */
 const GIVE_UP_MS = 2_000;
 
+/** A list, and which start of the server gave it. */
+interface Listed {
+  readonly response: ServerResponse;
+  readonly generation: number;
+}
+
 export class Scope {
   readonly pool: Pool;
   readonly #options: ScopeOptions;
   readonly #tunings = new WeakMap<Child, Tuning>();
+  /** Lists that a child is being asked for, by method. */
+  readonly #filling = new Map<string, Promise<Listed | undefined>>();
   #last: Ready | undefined;
 
   constructor(options: ScopeOptions) {
@@ -138,9 +146,27 @@ export class Scope {
       const response = known && (await untilAborted(known, call.signal));
       if (response) return answered(request, response, child.generation);
     }
-    return this.#forward(request, call, (child, result) =>
-      this.#fill(child, request.method, untilAborted(result, call.signal)),
-    );
+    // Those who ask before the child was asked wait for the one who asks it.
+    const other = this.#filling.get(request.method);
+    const given = other && (await untilAborted(other, call.signal));
+    if (given) return answered(request, given.response, given.generation);
+    const { promise, resolve } = Promise.withResolvers<Listed | undefined>();
+    this.#filling.set(request.method, promise);
+    let listed: Listed | undefined;
+    try {
+      return await this.#forward(request, call, (child, result) => {
+        const { generation } = child;
+        const kept = untilAborted(result, call.signal).then((one) => {
+          if (one?.kind === 'response' && !one.response.failed)
+            listed = { response: one.response, generation };
+          return one;
+        });
+        this.#fill(child, request.method, kept);
+      });
+    } finally {
+      if (this.#filling.get(request.method) === promise) this.#filling.delete(request.method);
+      resolve(listed);
+    }
   }
 
   #fill(child: Child, method: string, result: Promise<ChildResult | undefined>): void {
