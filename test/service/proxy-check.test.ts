@@ -15,6 +15,7 @@ import {
   NOWHERE,
   OTHER_KEY,
   prepareFolder,
+  startBench,
   writeTokenFile,
 } from '../fixtures/proxy/harness.ts';
 import { type ScriptedDremio, startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
@@ -120,6 +121,26 @@ describe('proxy check', () => {
         'skipped rest not',
       ],
     );
+  });
+
+  it('opens a session with a remote server, and asks nothing of Dremio then', async () => {
+    await using remote = await startBench();
+    const headers = join(folder, 'headers.json');
+    await writeFile(headers, JSON.stringify({ authorization: `Bearer ${KEY}` }), { mode: 0o600 });
+    const { code, lines } = await check({
+      UPSTREAM: 'http',
+      UPSTREAM_URL: remote.url,
+      UPSTREAM_HEADERS_FILE: headers,
+      DREMIO_URL: '',
+      REFRESHER_URL: '',
+    });
+    assert.deepEqual(lines.slice(2), [
+      'ok      keys      laptop, agent (2 keys, rules for tools, maxInFlight 4)',
+      `ok      server    opens a session at ${new URL(remote.url).origin}`,
+    ]);
+    assert.equal(code, 0);
+    const both = await check({ UPSTREAM: 'http', UPSTREAM_URL: remote.url });
+    assert.match(both.lines.join(), /wrong {3}settings {2}DREMIO_URL is set, but UPSTREAM is http/);
   });
 
   it('is a command of the image, and explained to whoever types something else', async () => {
