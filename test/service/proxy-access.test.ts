@@ -5,7 +5,6 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { hostTest, originTest } from '../../images/proxy/src/front/hosts.ts';
 import {
   type Bench,
   callTool,
@@ -99,6 +98,7 @@ describe('who is let in', () => {
         text.slice(at) + text.slice(0, at),
         text.slice(0, at),
         text + text.slice(at),
+        ...[' ', ', ', ';', '\t'].flatMap((gap) => [text + gap + text.slice(at), `x${gap}${text}`]),
         Buffer.from(text).toString(pick(['base64', 'hex', 'base64url'])),
         encodeURIComponent(text).replaceAll('-', '%2D'),
         text.toUpperCase(),
@@ -153,7 +153,7 @@ describe('who is let in', () => {
     names.push('localhost evil.example', 'xn--lcalhost-54a', 'l\xf6calhost', '[::1', '::1', 'null');
     names.push('localhost:x', 'localhost:', 'localhost:123456', '*', '');
     const ports = (name: string) => (/[:[]/.test(name) ? [name] : [name, `${name}:8080`]);
-    const hosts = [...new Set(names.flatMap(ports))].filter((name) => !hostTest()(name));
+    const hosts = [...new Set(names.flatMap(ports))];
     const pages = names.flatMap((name) => [`http://${name}`, `https://${name}`]);
     pages.push(
       'null',
@@ -165,7 +165,7 @@ describe('who is let in', () => {
       'localhost',
     );
     pages.push('http://localhost:3000/path', 'ws://localhost', 'chrome-extension://abc', 'http:');
-    const origins = [...new Set(pages)].filter((page) => !originTest()(page));
+    const origins = [...new Set(pages)];
     assert.ok(hosts.length + origins.length >= 100, `${hosts.length} + ${origins.length}`);
     const key = ['Authorization', `Bearer ${KEY}`] as const;
     assert.deepEqual(

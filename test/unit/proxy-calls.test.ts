@@ -23,6 +23,7 @@ function open(env: Record<string, string>) {
     toolNames: () => new Set(),
     listen: () => () => {},
   } as unknown as Upstream;
+  const alarms: (() => void)[] = [];
   const nothing = () => {};
   const desk = openDesk({
     settings: {
@@ -32,11 +33,11 @@ function open(env: Record<string, string>) {
     keys: { optionsOf: () => undefined },
     upstream,
     observer: { ended: nothing, waited: nothing, refused: nothing, denied: nothing },
-    // No wait for a place ends by itself.
-    clock: { now: () => 0, sleep: () => new Promise(() => {}) },
+    // A wait for a place ends when the test says so.
+    clock: { now: () => 0, sleep: () => new Promise((resolve) => alarms.push(resolve)) },
     log: createLogger({ service: 'proxy', level: 'error', destination: { write: nothing } }),
   });
-  return { ...desk, atServer };
+  return { ...desk, atServer, alarms };
 }
 
 describe('the deadline of a call', () => {
@@ -69,5 +70,28 @@ describe('the deadline of a call', () => {
     atServer[1]?.({ message: [], outcome: 'ok', generation: 2 });
     assert.equal((await second)?.outcome, 'ok');
     assert.equal(calls.inFlight, 0);
+  });
+});
+
+describe('a call that waited too long for a place', () => {
+  it('is answered 503 with the limit and when to come again', async () => {
+    const { calls, atServer, alarms } = open({ MAX_IN_FLIGHT: '1', QUEUE_WAIT: '0.2' });
+    const [first, second] = [1, 2].map((id) => calls.run(call(id), caller, () => {}));
+    alarms[0]?.();
+    const { message, ...rest } = (await second) as Answer;
+    assert.deepEqual(rest, { outcome: 'refused', generation: 0, status: 503, retryAfter: 2 });
+    assert.deepEqual(JSON.parse(String(message[0])), {
+      jsonrpc: '2.0',
+      id: 2,
+      error: {
+        code: -32603,
+        message:
+          'the proxy is full: this request waited 0.2 s for the MCP server (QUEUE_WAIT); try again in 2 s',
+        data: { reason: 'over_limit', limit: 'QUEUE_WAIT', value: 0.2, retryAfter: 2 },
+      },
+    });
+    atServer[0]?.({ message: [], outcome: 'ok', generation: 1 });
+    await first;
+    assert.equal(atServer.length, 1);
   });
 });
