@@ -1,6 +1,7 @@
 /** Wraps a child's standard error into our log: line by line, bounded in length and rate, secrets replaced. */
 import type { Clock } from '../../../../kit/src/clock.ts';
 import type { Logger } from '../../../../kit/src/logger.ts';
+import { redactBearers } from '../../redact.ts';
 import { LineSplitter } from './lines.ts';
 
 const MAX_LINE_BYTES = 64 * 1024;
@@ -8,8 +9,6 @@ const MAX_TEXT = 2_000;
 const LINES_PER_SECOND = 50;
 const TAIL_LINES = 10;
 
-/** Anything that looks like a bearer credential, whoever's it is. */
-const BEARER = /\b(bearer\s+|_dremio)[A-Za-z0-9\-._~+/]{8,}=*/gi;
 /** Written by the Python SDK for every request: our own metrics and audit say more. */
 const NOISE = /^Processing request of type /;
 const LEVELS: Readonly<Record<string, 'debug' | 'info' | 'warn' | 'error'>> = {
@@ -78,7 +77,7 @@ export class StderrLog {
 
   #line(line: string): void {
     const entry = readEntry(line);
-    const text = entry.text.replace(BEARER, '$1[redacted]').slice(0, MAX_TEXT);
+    const text = redactBearers(entry.text).slice(0, MAX_TEXT);
     if (text.trim() === '' || NOISE.test(text)) return;
     this.#tail = [...this.#tail.slice(1 - TAIL_LINES), text];
     const second = Math.floor(this.#clock.now() / 1000);
