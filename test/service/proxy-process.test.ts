@@ -90,6 +90,19 @@ describe('the process', { concurrency: true }, () => {
     assert.match(problems.join('\n'), /^MCP_KEYS_FILE is \/.*none, which does not exist; expected/);
   });
 
+  it('refuses to start with half of one upstream and half of the other: exit code 78', async () => {
+    const { code, problems } = await refusal({
+      UPSTREAM: 'http',
+      UPSTREAM_HEADERS_FILE: await file('headers', '{"Host":"x"}'),
+    });
+    assert.equal(code, 78);
+    assert.deepEqual(
+      problems.map((line) => line.split(/[;,]/, 1)[0]?.replace(folder, '')),
+      ['UPSTREAM_URL is not set', 'DREMIO_URL is set', 'UPSTREAM_HEADERS_FILE is /headers'],
+    );
+    assert.match(problems[2] ?? '', /has the header Host, which is set by UPSTREAM_HOST/);
+  });
+
   it('refuses to start with every problem of settings and files in one run', async () => {
     const secret = 'a-secret-in-the-wrong-place';
     const { code, problems, output } = await refusal({

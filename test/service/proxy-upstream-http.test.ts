@@ -130,6 +130,10 @@ describe('a remote server', () => {
       }),
     );
     await Promise.all(clients.map((client) => client.close()));
+    const session = await openSession(bench.url);
+    const asked = toolCall('steps', {}, 1, { progressToken: 'mine' });
+    const text = await (await post(bench.url, asked, { 'mcp-session-id': session })).text();
+    assert.equal(text.match(/"progressToken":"mine"/g)?.length, 3, text);
   });
 
   it('hears that a client has cancelled its call', async () => {
