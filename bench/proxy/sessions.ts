@@ -1,0 +1,50 @@
+/** What a session costs: the time until it is ready, and the memory of many; and whether memory grows with calls. */
+import { MIB, residentBytes } from '../measure.ts';
+import { McpClient } from './client.ts';
+import { type Contender, start } from './contender.ts';
+import { load } from './load.ts';
+import { GROWTH_CALLS, SESSIONS } from './parameters.ts';
+import { median } from './throughput.ts';
+
+/** As many children as a machine of two cores carries. */
+const MOST_CHILDREN = 20;
+const GROWTH_CALLERS = 16;
+
+export interface SessionCost {
+  /** From the first byte of `initialize` to the answer to `notifications/initialized`, at the median. */
+  readonly readyMs: number;
+  readonly open: number;
+  /** Of the process that listens, without its children. */
+  readonly mib: number;
+}
+
+/** Opens sessions one after another and keeps them. */
+export async function sessionCost(contender: Contender): Promise<SessionCost> {
+  const started = await start(contender);
+  const client = new McpClient(started.target, 1);
+  const times: number[] = [];
+  const count = contender.childPerSession ? Math.min(MOST_CHILDREN, SESSIONS) : SESSIONS;
+  if (contender.sessions)
+    while (times.length < count) {
+      const begin = performance.now();
+      await client.open();
+      times.push(performance.now() - begin);
+    }
+  const mib = residentBytes(started.pid) / MIB;
+  await client.close();
+  await started.stop();
+  return { readyMs: median(times), open: times.length, mib };
+}
+
+/** How many MiB the process gains with calls, after a tenth of them has warmed it. */
+export async function growth(contender: Contender): Promise<number> {
+  const started = await start(contender);
+  const order = { target: started.target, callers: GROWTH_CALLERS };
+  await load({ ...order, calls: GROWTH_CALLS / 10 });
+  const before = residentBytes(started.pid);
+  const { failed, firstFailure } = await load({ ...order, calls: GROWTH_CALLS });
+  if (failed > 0) throw new Error(`${failed} calls failed, first: ${firstFailure}`);
+  const grown = (residentBytes(started.pid) - before) / MIB;
+  await started.stop();
+  return grown;
+}

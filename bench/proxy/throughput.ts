@@ -1,0 +1,43 @@
+/** Calls a second and latencies, each contender in turn, so that what else the machine does hits all of them. */
+import { quantile } from '../measure.ts';
+import { type Contender, start } from './contender.ts';
+import { type LoadResult, load } from './load.ts';
+import { CALLERS, SECONDS } from './parameters.ts';
+
+export interface Speed {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly failed: number;
+}
+
+export const median = (values: readonly number[]) => quantile(values, 0.5);
+
+/** Results of all rounds, by contender and number of callers. */
+export class Throughput {
+  readonly #results = new Map<string, LoadResult[]>();
+
+  async round(contenders: readonly Contender[]): Promise<void> {
+    for (const callers of CALLERS)
+      for (const contender of contenders) {
+        const started = await start(contender);
+        const result = await load({ target: started.target, callers, forMs: SECONDS * 1000 });
+        await started.stop();
+        const key = `${contender.name} ${callers}`;
+        this.#results.set(key, [...(this.#results.get(key) ?? []), result]);
+        if (result.failed > 0)
+          console.log(`${key} callers: ${result.failed} failed, first: ${result.firstFailure}`);
+      }
+  }
+
+  /** Medians over the rounds. */
+  of(contender: string, callers: number): Speed {
+    const results = this.#results.get(`${contender} ${callers}`) ?? [];
+    return {
+      perSecond: median(results.map(({ calls, seconds }) => calls / seconds)),
+      p50: median(results.map(({ p50 }) => p50)),
+      p99: median(results.map(({ p99 }) => p99)),
+      failed: results.reduce((sum, { failed }) => sum + failed, 0),
+    };
+  }
+}
