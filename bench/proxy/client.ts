@@ -16,7 +16,7 @@ interface Message {
 }
 
 const VERSION = '2025-11-25';
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
 const FIXED = {
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
@@ -40,14 +40,14 @@ export class McpClient {
   readonly #target: Target;
   #ids = 0;
 
-  constructor(target: Target, connections: number) {
+  constructor(target: Target, connections: number, patienceMs = PATIENCE_MS) {
     const url = new URL(target.url);
     this.#target = target;
     this.#path = url.pathname;
     this.#pool = new Pool(url.origin, {
       connections,
-      headersTimeout: PATIENCE_MS,
-      bodyTimeout: PATIENCE_MS,
+      headersTimeout: patienceMs,
+      bodyTimeout: patienceMs,
     });
   }
 

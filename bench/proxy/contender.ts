@@ -32,6 +32,13 @@ export interface Contender {
 const START_MS = 30_000;
 const STOP_MS = 10_000;
 
+/** Nothing that was started outlives an interrupted run. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -88,8 +95,12 @@ export async function start(
       said = piece.slice(-2000);
     });
   const exit = new Promise<number | NodeJS.Signals | null>((resolve) =>
-    child.once('exit', (code, signal) => resolve(signal ?? code)),
+    child.once('exit', (code, signal) => {
+      running.delete(child);
+      resolve(signal ?? code);
+    }),
   );
+  running.add(child);
   const target: Target = {
     url: `http://127.0.0.1:${port}/mcp`,
     headers: contender.headers ?? {},
