@@ -14,10 +14,9 @@ export async function readJsonBody(request: IncomingMessage, limit: number): Pro
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
     throw new Refused({ status: 415, message: 'a Content-Encoding is not supported' });
-  const tooLarge = new Refused({ status: 413, message: `the body is larger than ${limit} bytes` });
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge;
-  const body = await collect(request, limit);
-  if (!body) throw tooLarge;
+  const announced = Number(request.headers['content-length'] ?? 0);
+  const body = announced > limit ? undefined : await collect(request, limit);
+  if (!body) throw new Refused({ status: 413, message: `the body is larger than ${limit} bytes` });
   if (!isUtf8(body))
     throw new Refused({ status: 400, code: CODE.parseError, message: 'the body is not UTF-8' });
   return body;
