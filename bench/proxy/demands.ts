@@ -9,7 +9,8 @@ export const JUDGED_AT = 16;
 
 /** @param peers those that others use; the better one is the one with more calls a second */
 export function speedDemands(ours: Speed, peers: readonly Speed[], bare: Speed): Demand[] {
-  const better = peers.toSorted((a, b) => b.perSecond - a.perSecond)[0];
+  const measured = peers.filter(({ perSecond }) => perSecond > 0);
+  const better = measured.toSorted((a, b) => b.perSecond - a.perSecond)[0];
   const unit = '×';
   return [
     {
