@@ -17,7 +17,7 @@ import { SteppedClock, stampFiles } from '../helpers/stepped-clock.ts';
 
 const HOUR = 3_600_000;
 /** 100 take some ten seconds. */
-const ROTATIONS = Number(process.env.ROTATIONS ?? 20);
+const ROTATIONS = Number(process.env.ROTATIONS ?? 8);
 
 describe('the lock of a folder', () => {
   let folder: string;
