@@ -26,7 +26,7 @@ export type TokenFile =
 
 const RFC3339_UTC = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 /** What may follow "Bearer" in a header (RFC 6750 section 2.1). */
-const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+export const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /** Parses the text of a token file; says nothing about whether the token has expired. */
 export function parseTokenFile(text: string): TokenFile {

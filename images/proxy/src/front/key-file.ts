@@ -1,5 +1,6 @@
 /** The file with the keys of clients: who has which keys, and what each client may do. Errors never quote a key. */
 import { NamedFileError, readNamedFile } from '../../../kit/src/named-file.ts';
+import { BEARER_TOKEN } from '../../../kit/src/token-file.ts';
 import { eachMember } from '../jsonrpc/scan.ts';
 import { type ToolRules, toolPattern } from '../policy/rules.ts';
 
@@ -8,8 +9,6 @@ export const SHORTEST_KEY = 16;
 export const MOST_IN_FLIGHT = 10_000;
 const MAX_FILE_BYTES = 256 * 1024;
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
-/** What a client can send behind "Bearer" (RFC 6750 section 2.1). */
-const KEY = /^[A-Za-z0-9\-._~+/]+=*$/;
 const REMEDY =
   'Write it as {"name of a client": "its key"}, or with {"keys": ["its key"], "tools": {"allow": [], "deny": [], "readOnly": true}, "maxInFlight": 8} in the place of the key; a good key comes from: openssl rand -hex 32';
 const NAME_FORM = 'up to 64 letters, digits, dots, dashes and underscores';
@@ -109,7 +108,7 @@ function readKeyList(list: readonly unknown[], who: string, complain: Complain):
     if (typeof key !== 'string') complain(`has a key for ${who} that is not text`);
     else if (key.length < SHORTEST_KEY)
       complain(`has a key for ${who} of less than ${SHORTEST_KEY} characters`);
-    else if (!KEY.test(key))
+    else if (!BEARER_TOKEN.test(key))
       complain(`has a key for ${who} with other characters than letters, digits and -._~+/=`);
     else return [key];
     return [];

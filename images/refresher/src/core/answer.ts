@@ -2,6 +2,7 @@
  * What an answer of Dremio means. Pure: from status, headers, body and times to a token or a failure.
  * Facts about Dremio: dremio/dremio-oss, `LogInLogOutResource`, `NoUserFilter`, `DACAuthFilter` (25.2).
  */
+import { BEARER_TOKEN } from '../../../kit/src/token-file.ts';
 import type { Failure } from './failure.ts';
 import { clockSkew, MAX_EXPIRY_MS, MIN_LIFE_MS } from './schedule.ts';
 
@@ -39,9 +40,6 @@ export const PROBE_OUTCOMES = [
 ] as const;
 /** What a probe says; only `refused` speaks against the token, the others against Dremio or the way there. */
 export type ProbeOutcome = (typeof PROBE_OUTCOMES)[number];
-
-/** What may follow "Bearer" in a header (RFC 6750 section 2.1). */
-const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /** Reads the answer to `POST /apiv2/login`. */
 export function readLogin(answer: Answer): LoginResult {

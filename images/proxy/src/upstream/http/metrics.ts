@@ -1,8 +1,8 @@
 /** What can be seen of a remote server in Prometheus' format. Every label has a bounded set of values. */
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { SECONDS } from '../../metrics.ts';
 import { FORWARDED } from '../methods.ts';
 
-const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 /** What the proxy sends on its own account, and GET and DELETE by what they are for. */
 const OWN: ReadonlySet<string> = new Set([
   'initialize',

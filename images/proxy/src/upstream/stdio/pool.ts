@@ -88,18 +88,20 @@ export class Pool {
         settle: (place) => {
           if (!this.#waiting.delete(waiting)) return;
           call.signal.removeEventListener('abort', give);
-          over.abort();
+          over?.abort();
           resolve(place);
         },
       };
       const give = () => waiting.settle(undefined);
-      const over = new AbortController();
+      // Only for a call that has to wait: most find a place at once, and an abort costs an error each.
+      let over: AbortController | undefined;
       this.#waiting.add(waiting);
       call.signal.addEventListener('abort', give, { once: true });
       this.#distribute();
       if (!this.#waiting.has(waiting)) return;
       if (call.signal.aborted) return give();
       const { clock, startPatienceMs } = this.#options;
+      over = new AbortController();
       void clock.sleep(startPatienceMs, over.signal).then(() => {
         // While children are ready and busy the call's own deadline decides.
         if (this.#places().length === 0) give();
