@@ -11,6 +11,7 @@ import type { LimitName } from './limits/places.ts';
 import { refusedAnswer } from './limits/refusal.ts';
 import type { ToolPolicy } from './policy/policy.ts';
 import type { Denial } from './policy/rules.ts';
+import { aborted, untilAborted } from './upstream/answers.ts';
 import {
   type Answer,
   type AskClient,
@@ -141,15 +142,15 @@ export class Calls {
     const { caller, signal } = options;
     const { upstream, policy, admission, keyLimit } = this.#options;
     const checked = policy.check(request, caller);
-    const stopped = checked instanceof Promise ? await beforeAbort(checked, signal) : checked;
-    if (signal.aborted) return { answer: abortedAnswer(request, signal), queuedMs: 0 };
+    const stopped = checked instanceof Promise ? await untilAborted(checked, signal) : checked;
+    if (signal.aborted) return { answer: aborted(request, signal, 0), queuedMs: 0 };
     if (stopped) return { ...stopped, queuedMs: 0 };
     const { principal, session, traceparent } = caller;
     const ownLimit = keyLimit(principal);
     const entering = admission.enter({ principal, session, keyLimit: ownLimit }, signal);
     const entered = entering instanceof Promise ? await entering : entering;
     const { waitedMs: queuedMs } = entered;
-    if (entered.state === 'aborted') return { answer: abortedAnswer(request, signal), queuedMs };
+    if (entered.state === 'aborted') return { answer: aborted(request, signal, 0), queuedMs };
     if (entered.state === 'refused') {
       const answer = refusedAnswer(request.id, entered.refusal, ownLimit !== undefined);
       return { answer, queuedMs, refused: entered.refusal.limit };
@@ -178,21 +179,4 @@ export class Calls {
     if (method === 'tools/call')
       audit.write({ request, caller, answer, queuedMs, durationMs, refused, denial });
   }
-}
-
-function abortedAnswer({ id }: ClientRequest, signal: AbortSignal): Answer {
-  const reason = signal.reason as CallAborted;
-  const { outcome } = reason;
-  const code = outcome === 'timeout' ? CODE.requestTimeout : CODE.connectionClosed;
-  const message = [errorBytes(id, code, reason.message, { reason: outcome })];
-  return { message, outcome, generation: 0 };
-}
-
-/** The value, or undefined when the signal aborts first. */
-function beforeAbort<T>(value: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const give = () => resolve(undefined);
-    signal.addEventListener('abort', give, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
-  });
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../../../kit/src/clock.ts';
 import type { Logger } from '../../../../kit/src/logger.ts';
 import { type ClientRequest, CODE, type JsonObject } from '../../jsonrpc/message.ts';
 import { readServerMessage } from '../../jsonrpc/server-message.ts';
-import { aborted, answered, busy, failure } from '../stdio/answers.ts';
+import { aborted, answered, busy, failure } from '../answers.ts';
 import type { Answer, CallOptions, Handshake, Upstream, UpstreamListener } from '../upstream.ts';
 import { markFailure } from './error-status.ts';
 import { FixedArguments } from './fixed-arguments.ts';

@@ -12,9 +12,10 @@ import {
   resultBytes,
 } from '../../jsonrpc/message.ts';
 import { paramString, type ServerRequest } from '../../jsonrpc/server-message.ts';
+import { aborted, answered, busy, failure, untilAborted } from '../answers.ts';
 import { mayBeAsked } from '../methods.ts';
 import type { Answer, CallOptions, Handshake, Pieces, UpstreamListener } from '../upstream.ts';
-import { aborted, answered, busy, died, failure, tooLarge, untilAborted } from './answers.ts';
+import { died, tooLarge } from './answers.ts';
 import { changeOf, isFirstPage, LIST_CHANGES, type Offered } from './catalogue.ts';
 import { type Child, type ChildResult, Refusal, type ServerResponse } from './child.ts';
 import type { Ready } from './life.ts';

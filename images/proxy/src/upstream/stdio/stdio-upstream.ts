@@ -8,6 +8,7 @@ import {
   errorBytes,
   type JsonObject,
 } from '../../jsonrpc/message.ts';
+import { busy } from '../answers.ts';
 import type {
   Answer,
   Caller,
@@ -17,7 +18,6 @@ import type {
   Upstream,
   UpstreamListener,
 } from '../upstream.ts';
-import { busy } from './answers.ts';
 import { Offered } from './catalogue.ts';
 import { Child } from './child.ts';
 import type { Ready, Watch } from './life.ts';
