@@ -11,15 +11,17 @@ export interface ServerRequest {
   readonly bytes: Buffer;
 }
 
+export interface ServerResponse {
+  readonly kind: 'response';
+  /** The id that we gave the request. */
+  readonly id: number;
+  readonly failed: boolean;
+  readonly bytes: Buffer;
+  readonly idSpan: Span;
+}
+
 export type ServerMessage =
-  | {
-      readonly kind: 'response';
-      /** The id that we gave the request. */
-      readonly id: number;
-      readonly failed: boolean;
-      readonly bytes: Buffer;
-      readonly idSpan: Span;
-    }
+  | ServerResponse
   | ServerRequest
   | { readonly kind: 'notification'; readonly method: string; readonly bytes: Buffer };
 
@@ -69,10 +71,7 @@ function lastByte(bytes: Buffer): number {
 }
 
 /** The response with the client's own id; pieces that share memory with the original. */
-export function withClientId(
-  response: Extract<ServerMessage, { kind: 'response' }>,
-  id: string,
-): Buffer[] {
+export function withClientId(response: ServerResponse, id: string): Buffer[] {
   return splice(response.bytes, [{ span: response.idSpan, value: id }]);
 }
 

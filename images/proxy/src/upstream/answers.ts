@@ -1,6 +1,6 @@
 /** Answers of our own to requests that no server answered, and what a server's answer counts as; of any upstream. */
 import { type ClientRequest, CODE, errorBytes } from '../jsonrpc/message.ts';
-import { isToolError, type ServerMessage, withClientId } from '../jsonrpc/server-message.ts';
+import { isToolError, type ServerResponse, withClientId } from '../jsonrpc/server-message.ts';
 import { type Answer, CallAborted } from './upstream.ts';
 
 export function failure(
@@ -16,7 +16,7 @@ export function failure(
 
 export function answered(
   request: ClientRequest,
-  response: Extract<ServerMessage, { kind: 'response' }>,
+  response: ServerResponse,
   generation: number,
 ): Answer {
   const ok = isToolError(response.bytes) ? 'tool_error' : 'ok';

@@ -2,13 +2,13 @@
 import type { Clock } from '../../../../kit/src/clock.ts';
 import type { Logger } from '../../../../kit/src/logger.ts';
 import { type ClientRequest, CODE, type JsonObject } from '../../jsonrpc/message.ts';
-import { readServerMessage } from '../../jsonrpc/server-message.ts';
+import { readServerMessage, type ServerResponse } from '../../jsonrpc/server-message.ts';
 import { aborted, answered, busy, failure } from '../answers.ts';
 import type { Answer, CallOptions, Handshake, Upstream, UpstreamListener } from '../upstream.ts';
 import { markFailure } from './error-status.ts';
 import { FixedArguments } from './fixed-arguments.ts';
 import { CARE, type Care, Keeper } from './keeper.ts';
-import { Link, type ServerResponse } from './link.ts';
+import { Link } from './link.ts';
 import { Redactor } from './redactor.ts';
 import { Remote } from './remote.ts';
 import { type Headers, textsOf } from './secret-object.ts';

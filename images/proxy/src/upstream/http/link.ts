@@ -11,16 +11,14 @@ import {
   idOfOversize,
   paramSpan,
   readServerMessage,
-  type ServerMessage,
+  type ServerResponse,
 } from '../../jsonrpc/server-message.ts';
-import { readHandshake, readToolNames } from '../stdio/handshake.ts';
+import { readHandshake, readToolNames } from '../handshake.ts';
 import type { Handshake, Pieces } from '../upstream.ts';
 import { contentType, type Incoming, readBeginning, readJson } from './incoming.ts';
 import { hearOwnStream, type Resumption, resume } from './listening.ts';
 import type { Remote, RemoteResponse } from './remote.ts';
 import { Trouble, troubleOf } from './trouble.ts';
-
-export type ServerResponse = Extract<ServerMessage, { kind: 'response' }>;
 
 export interface LinkOptions {
   readonly remote: Remote;

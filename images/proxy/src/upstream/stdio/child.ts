@@ -10,18 +10,16 @@ import {
   idOfOversize,
   paramSpan,
   readServerMessage,
-  type ServerMessage,
   type ServerRequest,
+  type ServerResponse,
 } from '../../jsonrpc/server-message.ts';
+import { readHandshake, readToolNames } from '../handshake.ts';
 import type { AskClient, Handshake, Pieces } from '../upstream.ts';
-import { readHandshake, readToolNames } from './handshake.ts';
 import { LineSplitter } from './lines.ts';
 import type { ChildMemory } from './memory.ts';
 import { ChildProcess, type Launch, type ProcessEnd } from './process.ts';
 import { StderrLog } from './stderr.ts';
 import { Work } from './work.ts';
-
-export type ServerResponse = Extract<ServerMessage, { kind: 'response' }>;
 
 export type ChildResult =
   | { readonly kind: 'response'; readonly response: ServerResponse }

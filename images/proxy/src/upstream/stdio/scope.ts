@@ -11,13 +11,17 @@ import {
   renumber,
   resultBytes,
 } from '../../jsonrpc/message.ts';
-import { paramString, type ServerRequest } from '../../jsonrpc/server-message.ts';
+import {
+  paramString,
+  type ServerRequest,
+  type ServerResponse,
+} from '../../jsonrpc/server-message.ts';
 import { aborted, answered, busy, failure, untilAborted } from '../answers.ts';
+import { changeOf, isFirstPage, LIST_CHANGES, type Offered } from '../catalogue.ts';
 import { mayBeAsked } from '../methods.ts';
 import type { Answer, CallOptions, Handshake, Pieces, UpstreamListener } from '../upstream.ts';
 import { died, tooLarge } from './answers.ts';
-import { changeOf, isFirstPage, LIST_CHANGES, type Offered } from './catalogue.ts';
-import { type Child, type ChildResult, Refusal, type ServerResponse } from './child.ts';
+import { type Child, type ChildResult, Refusal } from './child.ts';
 import type { Ready } from './life.ts';
 import { LEVEL_NAMES, type Members } from './members.ts';
 import { type Place, Pool, type PoolOptions } from './pool.ts';

@@ -9,6 +9,7 @@ import {
   type JsonObject,
 } from '../../jsonrpc/message.ts';
 import { busy } from '../answers.ts';
+import { Offered } from '../catalogue.ts';
 import type {
   Answer,
   Caller,
@@ -18,7 +19,6 @@ import type {
   Upstream,
   UpstreamListener,
 } from '../upstream.ts';
-import { Offered } from './catalogue.ts';
 import { Child } from './child.ts';
 import type { Ready, Watch } from './life.ts';
 import { Members } from './members.ts';

@@ -1,7 +1,7 @@
 /** What one child has been told of its sessions' settings, and how it is brought to what they are now. */
 import { errorText, type Logger } from '../../../../kit/src/logger.ts';
 import type { JsonObject } from '../../jsonrpc/message.ts';
-import { Catalogue } from './catalogue.ts';
+import { Catalogue } from '../catalogue.ts';
 import type { Child } from './child.ts';
 import type { Members } from './members.ts';
 

@@ -1,11 +1,10 @@
 /**
- * The lists that one child answers the same to everyone: asked for once, kept as bytes until the child says that
+ * The lists that a server answers the same to everyone: asked for once, kept as bytes until the server says that
  * they changed. Only first pages, which most servers never go beyond.
  */
 import { createHash } from 'node:crypto';
-import type { ClientRequest } from '../../jsonrpc/message.ts';
-import { resultSpan } from '../../jsonrpc/server-message.ts';
-import type { ServerResponse } from './child.ts';
+import type { ClientRequest } from '../jsonrpc/message.ts';
+import { resultSpan, type ServerResponse } from '../jsonrpc/server-message.ts';
 
 /** Lists by method, with the notification that says that they changed. */
 const CHANGES: Readonly<Record<string, string>> = {
@@ -27,29 +26,55 @@ export function isFirstPage({ method, params, progressToken }: ClientRequest): b
   return Object.keys(params).every((key) => key === '_meta');
 }
 
-/** The lists of one child. */
-export class Catalogue {
-  readonly #lists = new Map<string, Promise<ServerResponse | undefined>>();
+/** How long lists hold of which a server does not say that they changed. */
+export interface Freshness {
+  /** In milliseconds. */
+  now(): number;
+  /** In milliseconds; infinite when the server would say so. */
+  lifeOf(method: string): number;
+}
 
-  /** The list, or undefined when nobody asked for it yet. */
-  known(method: string): Promise<ServerResponse | undefined> | undefined {
-    return this.#lists.get(method);
+const UNTIL_CHANGED: Freshness = { now: () => 0, lifeOf: () => Number.POSITIVE_INFINITY };
+
+type List = Promise<ServerResponse | undefined>;
+
+/** The lists of one child, or of one session with a remote server. */
+export class Catalogue {
+  readonly #freshness: Freshness;
+  readonly #lists = new Map<string, { readonly list: List; readonly since: number }>();
+
+  constructor(freshness = UNTIL_CHANGED) {
+    this.#freshness = freshness;
   }
 
-  /** Keeps what the child is just being asked for; all who ask meanwhile get the same answer. */
-  fill(method: string, answer: Promise<ServerResponse | undefined>): void {
-    this.#lists.set(method, answer);
-    void answer.then((response) => {
+  /** The list, or undefined when nobody asked for it yet. */
+  known(method: string): List | undefined {
+    const entry = this.#lists.get(method);
+    if (!entry) return undefined;
+    const age = this.#freshness.now() - entry.since;
+    // A clock that was set back tells no age.
+    return age >= 0 && age < this.#freshness.lifeOf(method) ? entry.list : undefined;
+  }
+
+  /** Keeps what the server is just being asked for; all who ask meanwhile get the same answer. */
+  fill(method: string, list: List): void {
+    this.#lists.set(method, { list, since: this.#freshness.now() });
+    void list.then((response) => {
       // An error, or no answer, is nobody else's.
       const failed = response === undefined || response.failed;
-      if (failed && this.#lists.get(method) === answer) this.#lists.delete(method);
+      if (failed && this.#lists.get(method)?.list === list) this.#lists.delete(method);
     });
   }
 
-  /** Forgets the lists of which the child says that they changed. */
+  /** Forgets the lists of which the server says that they changed. */
   changed(notification: string): void {
     for (const [method, name] of Object.entries(CHANGES))
       if (name === notification) this.#lists.delete(method);
+  }
+
+  /** Forgets all: what changed may have been missed. */
+  clear(): void {
+    this.#lists.clear();
   }
 }
 

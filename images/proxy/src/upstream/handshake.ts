@@ -1,6 +1,6 @@
 /** Reads what a server answers to `initialize` and `tools/list`, without trusting its shape. */
-import type { JsonObject } from '../../jsonrpc/message.ts';
-import type { Handshake } from '../upstream.ts';
+import type { JsonObject } from '../jsonrpc/message.ts';
+import type { Handshake } from './upstream.ts';
 
 const object = (value: unknown): JsonObject =>
   typeof value === 'object' && value !== null ? (value as JsonObject) : {};
