@@ -218,7 +218,7 @@ export const proxySettings = {
     min: 1,
     max: 3600,
     unit: 'seconds',
-    fallback: '30',
+    fallback: '25',
   }),
   clientUnreadLimit: setting.integer({
     variable: 'CLIENT_UNREAD_LIMIT',

@@ -27,16 +27,18 @@ export class Outflow {
   readonly #options: OutflowOptions;
   /** Connections with bytes that wait, those that wait longest first. */
   readonly #waiting = new Set<Socket>();
-  /** Odd on purpose: it tells our time limit from those that Node's HTTP server sets. */
-  readonly #stallMs: number;
+  /** How often a connection with waiting bytes is looked at. Odd on purpose: Node's HTTP server sets other times. */
+  readonly #tickMs: number;
+  /** When nothing had moved for a tick: since when, and when that was seen last. */
+  readonly #still = new WeakMap<Socket, { readonly since: number; readonly seen: number }>();
   readonly #timer: NodeJS.Timeout;
   /** Bytes that waited when they were last counted, and those that were added since. */
   #counted = 0;
 
   constructor(options: OutflowOptions) {
     this.#options = options;
-    this.#stallMs = options.stallMs + 1;
-    const tick = Math.min(LONGEST_TICK_MS, options.stallMs / 5);
+    const tick = Math.min(LONGEST_TICK_MS, Math.ceil(options.stallMs / 5));
+    this.#tickMs = tick + 1;
     this.#timer = setInterval(() => this.#relieve(), tick).unref();
   }
 
@@ -54,15 +56,31 @@ export class Outflow {
     if (!this.#waiting.has(socket)) {
       this.#waiting.add(socket);
       // Node's own clock for a socket sees parts of a large write go out, which no other public way shows.
-      socket.setTimeout(this.#stallMs);
+      socket.setTimeout(this.#tickMs);
     }
     this.#counted += bytes;
     if (this.#counted > this.#options.totalBytes) this.#relieve();
   }
 
-  /** To be called for a connection on which nothing moved for the time that was set. */
+  /**
+   * To be called for a connection on which nothing moved for the time that was set. When something did, Node starts
+   * that time anew without a word, and so it does once for a write of which the system took the beginning: many short
+   * times tell how long nothing moved, one long time would not.
+   */
   timedOut(socket: Socket): void {
-    this.#cut(socket, socket.writableLength > 0 ? 'stalled' : undefined);
+    if (socket.timeout !== this.#tickMs) this.#cut(socket, undefined);
+    else if (socket.writableLength === 0) this.#forget(socket);
+    else {
+      const now = performance.now();
+      const before = this.#still.get(socket);
+      const again = before !== undefined && now - before.seen < 1.5 * this.#tickMs;
+      const since = again ? before.since : now - this.#tickMs;
+      if (now - since >= this.#options.stallMs) this.#cut(socket, 'stalled');
+      else {
+        this.#still.set(socket, { since, seen: now });
+        socket.setTimeout(this.#tickMs);
+      }
+    }
   }
 
   /** Bytes that wait for all clients together. */
@@ -90,7 +108,7 @@ export class Outflow {
   #forget(socket: Socket): void {
     this.#waiting.delete(socket);
     // Between two requests Node has set the time that a kept connection may be idle.
-    if (socket.timeout === this.#stallMs) socket.setTimeout(0);
+    if (socket.timeout === this.#tickMs) socket.setTimeout(0);
   }
 
   #cut(socket: Socket | null, reason: CutReason | undefined): void {
