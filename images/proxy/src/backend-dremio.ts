@@ -76,6 +76,7 @@ export async function openDremioBackend(
     },
     retireMs: settings.callTimeout * 1000,
     idleMs: settings.childIdle * 1000,
+    placeWaitMs: settings.queueWait * 1000,
     isConnected,
     clock,
     log,

@@ -24,9 +24,15 @@ export interface Desk {
   readonly admission: Admission;
 }
 
+/** Children that work on one request at a time: whoever waits for one waits here, where keys take turns. */
+function placesOf({ maxInFlight, upstream, childSharing, childCount }: ProxySettings): number {
+  const oneByOne = upstream === 'dremio' && childSharing === 'call';
+  return oneByOne ? Math.min(maxInFlight, childCount) : maxInFlight;
+}
+
 export function openDesk({ settings, keys, upstream, observer, clock, log }: DeskOptions): Desk {
   const admission = new Admission({
-    inFlight: settings.maxInFlight,
+    inFlight: placesOf(settings),
     perKey: settings.maxInFlightPerKey,
     perSession: settings.maxInFlightPerSession,
     queue: settings.queueLength,

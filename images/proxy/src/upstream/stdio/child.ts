@@ -52,7 +52,7 @@ export interface ChildListener {
 /** The revision that the child is asked for: the newest with a handshake. */
 export const NEWEST_HANDSHAKE = '2025-11-25';
 const MAX_TOOL_PAGES = 20;
-const STDOUT_CLOSED_MS = 500;
+const PIPE_CLOSED_MS = 500;
 /** Most requests of a child to clients that wait at once. */
 const MAX_ASKS = 64;
 
@@ -104,9 +104,9 @@ export class Child {
         lines.push(chunk);
       },
       stderr: (chunk) => this.#stderr.push(chunk),
-      stdoutEnded: () => {
-        // A server without output can answer nobody; one that is exiting gets the time to do so.
-        setTimeout(() => this.kill(), STDOUT_CLOSED_MS).unref();
+      pipeClosed: () => {
+        // A server without input or output can answer nobody; one that is exiting gets the time to do so.
+        setTimeout(() => this.kill(), PIPE_CLOSED_MS).unref();
       },
     });
     this.ended = this.#process.ended.then(async (raw) => {

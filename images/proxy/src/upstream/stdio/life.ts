@@ -73,6 +73,8 @@ export class Life {
   readonly #options: LifeOptions;
   readonly #over = new AbortController();
   #killedAs: 'hung' | 'abandoned' | undefined;
+  /** Pings that wait for their answer. */
+  #asking = 0;
 
   /** Opens a child that has just been started. */
   constructor(options: LifeOptions) {
@@ -82,6 +84,16 @@ export class Life {
     const opening = this.#open();
     this.opened = opening.then((opened) => (typeof opened === 'string' ? undefined : opened));
     this.ended = this.#run(opening);
+  }
+
+  /** True while it is not known whether the child still answers. */
+  get doubtful(): boolean {
+    return this.#asking > 0;
+  }
+
+  /** True once the child is being ended for what it did; its end is known a moment later. */
+  get condemned(): boolean {
+    return this.#killedAs !== undefined;
   }
 
   /** Ends the child unless it answers within the time for suspects. */
@@ -161,7 +173,10 @@ export class Life {
   }
 
   async #check(patienceMs: number): Promise<void> {
-    if ((await this.child.ping(patienceMs)) || this.#over.signal.aborted) return;
+    this.#asking++;
+    const answers = await this.child.ping(patienceMs);
+    this.#asking--;
+    if (answers || this.#over.signal.aborted) return;
     this.#killedAs ??= 'hung';
     this.child.kill();
   }

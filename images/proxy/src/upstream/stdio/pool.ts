@@ -187,8 +187,14 @@ export class Pool {
     for (const place of places) {
       const { work, unread } = place.ready.child;
       if (work.count >= this.#options.maxInFlight || unread > MOST_UNREAD) continue;
-      if (!least || work.count < least.ready.child.work.count) least = place;
+      if (!least || isBetter(place, least)) least = place;
     }
     return least;
   }
+}
+
+/** Less to do; but a child that may be hung only where no other has a place. */
+function isBetter(one: Place, other: Place): boolean {
+  if (one.supervisor.doubtful !== other.supervisor.doubtful) return other.supervisor.doubtful;
+  return one.ready.child.work.count < other.ready.child.work.count;
 }

@@ -37,8 +37,8 @@ export class ChildProcess {
     handlers: {
       stdout(chunk: Buffer): void;
       stderr(chunk: Buffer): void;
-      /** Output ended although the process may still run. */
-      stdoutEnded(): void;
+      /** Output ended, or input is no longer taken, although the process may still run. */
+      pipeClosed(): void;
     },
   ) {
     this.#process = spawn(launch.command, [...launch.args], {
@@ -83,10 +83,11 @@ export class ChildProcess {
     if (!this.#process.stdout) return;
     const { stdin, stdout, stderr } = this.#process;
     stdout.on('data', handlers.stdout);
-    stdout.on('end', handlers.stdoutEnded);
+    stdout.on('end', handlers.pipeClosed);
+    stdin.on('error', handlers.pipeClosed);
     stderr.on('data', handlers.stderr);
-    // A write that meets a closed pipe is told by the end of the process, which follows.
-    for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {});
+    // Without a handler an error of these would end the proxy.
+    for (const stream of [stdout, stderr]) stream.on('error', () => {});
   }
 
   get pid(): number | undefined {

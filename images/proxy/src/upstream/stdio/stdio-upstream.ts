@@ -8,7 +8,7 @@ import {
   errorBytes,
   type JsonObject,
 } from '../../jsonrpc/message.ts';
-import { busy } from '../answers.ts';
+import { aborted, busy } from '../answers.ts';
 import { Offered } from '../catalogue.ts';
 import type {
   Answer,
@@ -47,6 +47,8 @@ export interface StdioUpstreamOptions {
   readonly retireMs?: number;
   /** When a session without calls gives its own child back, in milliseconds. */
   readonly idleMs?: number;
+  /** How long a session waits for the place of one whose child is being ended, in milliseconds. */
+  readonly placeWaitMs?: number;
   /** How often memory, age and idle sessions are looked at, in milliseconds. */
   readonly tickMs?: number;
   readonly watch?: Watch;
@@ -64,6 +66,7 @@ const DEFAULTS = {
   limits: NO_LIMITS,
   retireMs: 120_000,
   idleMs: 600_000,
+  placeWaitMs: 5_000,
   tickMs: 5_000,
 };
 
@@ -81,7 +84,7 @@ export class StdioUpstream implements Upstream {
 
   constructor(options: StdioUpstreamOptions) {
     this.#options = { ...DEFAULTS, ...options };
-    const { count, sharing, clock, idleMs } = this.#options;
+    const { count, sharing, clock, idleMs, placeWaitMs } = this.#options;
     this.personal = sharing !== 'shared';
     this.#memory = options.memory ?? new ChildMemory();
     this.#common = this.#scope({
@@ -95,6 +98,7 @@ export class StdioUpstream implements Upstream {
       this.#own = new OwnChildren({
         count,
         idleMs,
+        placeWaitMs,
         clock,
         isConnected: (session) => options.isConnected?.(session) ?? false,
         startChild: (reason) => this.#start(reason),
@@ -104,8 +108,10 @@ export class StdioUpstream implements Upstream {
   }
 
   async call(request: ClientRequest, options: CallOptions): Promise<Answer> {
-    const scope = this.#scopeOf(options.caller);
-    return scope ? scope.call(request, options) : busy(request, NO_ROOM);
+    const { caller, signal } = options;
+    const scope = this.#own ? await this.#own.whenFree(caller, signal) : this.#common;
+    if (scope) return scope.call(request, options);
+    return signal.aborted ? aborted(request, signal, 0) : busy(request, NO_ROOM);
   }
 
   /** Only a child of one's own is told what a client tells. */
@@ -153,10 +159,6 @@ export class StdioUpstream implements Upstream {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([this.#common.stop(), this.#own?.stop(), this.#ticking]);
-  }
-
-  #scopeOf(caller: Caller): Scope | undefined {
-    return this.#own ? this.#own.of(caller) : this.#common;
   }
 
   #scope(

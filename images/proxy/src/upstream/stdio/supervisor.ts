@@ -52,7 +52,13 @@ export class Supervisor {
   current(): Ready | undefined {
     const phase = this.#phase;
     // The end of a child is known to its calls a moment before it is known here.
-    return phase.name === 'ready' && phase.ready.child.alive ? phase.ready : undefined;
+    const ends = phase.name !== 'ready' || !phase.ready.child.alive || this.#life?.condemned;
+    return ends ? undefined : phase.ready;
+  }
+
+  /** True while the child that answers now has yet to show that it still does: another is the better choice. */
+  get doubtful(): boolean {
+    return this.#life?.doubtful ?? false;
   }
 
   /** Every child that lives, one that is being replaced and its successor included. */
@@ -70,7 +76,7 @@ export class Supervisor {
     const phase = this.#phase;
     switch (phase.name) {
       case 'ready':
-        if (phase.ready.child.alive) return [];
+        if (this.current()) return [];
         return [{ code: 'child_restarting', message: 'the MCP server has just ended' }];
       case 'stopped':
         return [{ code: 'child_stopped', message: 'the MCP server has been stopped' }];
