@@ -8,8 +8,8 @@ import { proxySettings } from '../../images/proxy/src/settings.ts';
 import { markFailure } from '../../images/proxy/src/upstream/http/error-status.ts';
 import { FixedArguments } from '../../images/proxy/src/upstream/http/fixed-arguments.ts';
 import { Redactor } from '../../images/proxy/src/upstream/http/redactor.ts';
+import { troubleOf } from '../../images/proxy/src/upstream/http/refusal.ts';
 import { SseParser } from '../../images/proxy/src/upstream/http/sse.ts';
-import { troubleOf } from '../../images/proxy/src/upstream/http/trouble.ts';
 
 type Heard = [type: string, data: string] | ['oversize', string, string, number];
 

@@ -7,12 +7,13 @@ import { aborted, answered, busy, failure } from '../answers.ts';
 import type { Answer, CallOptions, Handshake, Upstream, UpstreamListener } from '../upstream.ts';
 import { markFailure } from './error-status.ts';
 import { FixedArguments } from './fixed-arguments.ts';
-import { CARE, type Care, Keeper } from './keeper.ts';
+import { Keeper } from './keeper.ts';
 import { Link } from './link.ts';
 import { Redactor } from './redactor.ts';
 import { Remote } from './remote.ts';
 import { type Headers, textsOf } from './secret-object.ts';
 import { Trouble } from './trouble.ts';
+import { CARE, type Care } from './watch.ts';
 
 export interface HttpUpstreamOptions {
   readonly url: URL;
@@ -82,7 +83,7 @@ export class HttpUpstream implements Upstream {
       care,
       clock,
       log,
-      open: (generation, signal, keeper) => this.#open(generation, signal, keeper),
+      open: (generation, signal) => this.#open(generation, signal),
       onOpen: (link) => this.#opened(link),
     });
   }
@@ -143,7 +144,7 @@ export class HttpUpstream implements Upstream {
     this.#redactor = new Redactor(values);
   }
 
-  #open(generation: number, signal: AbortSignal, keeper: Keeper): Promise<Link> {
+  #open(generation: number, signal: AbortSignal): Promise<Link> {
     let link: Link | undefined;
     const opening = Link.open(
       {
@@ -152,7 +153,7 @@ export class HttpUpstream implements Upstream {
         generation,
         clean: (bytes) => this.#redactor.bytes(bytes),
         onNotification: (method, bytes) => this.#hear(link, method, bytes),
-        onSuspicion: (trouble) => link && keeper.noticed(link, trouble),
+        onSuspicion: (trouble) => link && this.#keeper.noticed(link, trouble),
       },
       signal,
     );
