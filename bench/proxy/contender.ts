@@ -89,10 +89,10 @@ export async function start(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   // What it says, the audit too, is read and thrown away, but for the last of it.
-  let said = '';
+  let said: Buffer = Buffer.alloc(0);
   for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (piece: string) => {
-      said = piece.slice(-2000);
+    stream.on('data', (piece: Buffer) => {
+      said = piece.subarray(-2000);
     });
   const exit = new Promise<number | NodeJS.Signals | null>((resolve) =>
     child.once('exit', (code, signal) => {

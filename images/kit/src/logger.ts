@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
+import { GatheredLines, type LineSink } from './gathered-lines.ts';
 import { Scrubber } from './scrubber.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -33,8 +34,8 @@ export interface LoggerOptions {
   /** The service's name, as on its container label. */
   service: string;
   level: LogLevel;
-  /** Where lines go; standard output when left out. */
-  destination?: { write(line: string): unknown };
+  /** Where lines go, one by one; standard output, those of one turn of the event loop together, when left out. */
+  destination?: LineSink;
 }
 
 /** An error in words, without its stack: what may stand in a log line or an answer. */
@@ -45,14 +46,26 @@ export function errorText(error: unknown): string {
   return error.cause === undefined ? text : `${text}: ${errorText(error.cause)}`;
 }
 
+/** The member `time` of a line; made once for all lines of the same millisecond. */
+function timeMember(): () => string {
+  let at = Number.NaN;
+  let member = '';
+  return () => {
+    const now = Date.now();
+    if (now !== at) member = `,"time":"${new Date(now).toISOString()}"`;
+    at = now;
+    return member;
+  };
+}
+
 export function createLogger({ service, level, destination }: LoggerOptions): Logger {
   const scrubber = new Scrubber();
-  const out = destination ?? process.stdout;
+  const out = destination ?? new GatheredLines(process.stdout);
   const root = pino(
     {
       level,
       base: { service },
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      timestamp: timeMember(),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: errorText },
     },

@@ -1,5 +1,5 @@
 /** The record of `tools/call`: one line each, of who called what, and how it ended. Results are never in it. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Logger } from '../../kit/src/logger.ts';
 import { readTraceparent } from './front/traceparent.ts';
 import type { ClientRequest, JsonObject } from './jsonrpc/message.ts';
@@ -58,8 +58,7 @@ export class CallAudit {
 }
 
 /** Names bytes without telling them. */
-const digest = (text: string | Buffer) =>
-  `sha256:${createHash('sha256').update(text).digest('hex')}`;
+const digest = (text: string | Buffer) => `sha256:${hash('sha256', text, 'hex')}`;
 
 /** A call's arguments, as the client wrote them. */
 const argumentsOf = ({ bytes, argumentsSpan: span }: ClientRequest) =>

@@ -31,6 +31,8 @@ export interface Session {
 }
 
 const LONGEST_ID = 512;
+/** Ids whose signature was found right, so that a session pays for it once and not with each request. */
+const REMEMBERED_IDS = 4_096;
 export const SHORTEST_SECRET = 32;
 
 /**
@@ -49,6 +51,8 @@ export async function readSessionSecret(path: string): Promise<string> {
 
 export class SessionSigner {
   readonly #secret: string;
+  /** Sessions of ids that were checked, those longest known first. */
+  readonly #checked = new Map<string, Session>();
 
   constructor(secret: string) {
     this.#secret = secret;
@@ -65,6 +69,11 @@ export class SessionSigner {
 
   /** The session of an id; undefined when the id is not ours, was changed, or its time is over. */
   read(id: string, now: number): Session | undefined {
+    const session = this.#checked.get(id) ?? this.#check(id);
+    return session && session.expiresAt * 1000 > now ? session : undefined;
+  }
+
+  #check(id: string): Session | undefined {
     if (id.length > LONGEST_ID) return undefined;
     const [content = '', signature = '', ...more] = id.split('.');
     const expected = Buffer.from(this.#sign(content));
@@ -74,8 +83,14 @@ export class SessionSigner {
     const [name, version, capabilities, principal, expiresAt] = JSON.parse(
       Buffer.from(content, 'base64url').toString('utf8'),
     ) as [string, string, string, string, number];
-    if (!isLegacyVersion(version) || expiresAt * 1000 <= now) return undefined;
-    return { name, version, capabilities, principal, expiresAt };
+    if (!isLegacyVersion(version)) return undefined;
+    const session = { name, version, capabilities, principal, expiresAt };
+    this.#checked.set(id, session);
+    for (const oldest of this.#checked.keys()) {
+      if (this.#checked.size <= REMEMBERED_IDS) break;
+      this.#checked.delete(oldest);
+    }
+    return session;
   }
 
   #sign(content: string): string {

@@ -9,13 +9,15 @@ export interface GuardOptions {
   readonly keys: Pick<KeyRing, 'identify'>;
 }
 
-/** Values of a header as sent; Node keeps only the first of some headers that come twice. */
-function valuesOf(request: IncomingMessage, name: string): string[] {
-  const values: string[] = [];
-  const { rawHeaders } = request;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
-    if (rawHeaders[i]?.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '');
-  return values;
+/** The headers that are looked at, each value as sent; Node keeps only the first of some that come twice. */
+function credentialsOf({ rawHeaders }: IncomingMessage) {
+  const found = { host: [] as string[], origin: [] as string[], authorization: [] as string[] };
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase();
+    if (name === 'host' || name === 'origin' || name === 'authorization')
+      found[name].push(rawHeaders[i + 1] ?? '');
+  }
+  return found;
 }
 
 /**
@@ -23,19 +25,17 @@ function valuesOf(request: IncomingMessage, name: string): string[] {
  * @throws Refused when the request is not to be served.
  */
 export function admit(request: IncomingMessage, options: GuardOptions): Access {
-  const hosts = valuesOf(request, 'host');
+  const { host: hosts, origin: origins, authorization: credentials } = credentialsOf(request);
   if (hosts.length !== 1 || !options.allowsHost(hosts[0]))
     throw new Refused({
       status: 403,
       message: 'this Host is not served; see ALLOWED_HOSTS of the proxy',
     });
-  const origins = valuesOf(request, 'origin');
   if (origins.length > 1 || origins.some((origin) => !options.allowsOrigin(origin)))
     throw new Refused({
       status: 403,
       message: 'this Origin is not served; see ALLOWED_ORIGINS of the proxy',
     });
-  const credentials = valuesOf(request, 'authorization');
   const access = credentials.length === 1 ? options.keys.identify(credentials[0]) : undefined;
   if (access) return access;
   const missing = credentials.length === 0;

@@ -1,5 +1,5 @@
 /** The bearer keys of clients: named, kept as hashes, compared in constant time, read again when the file changes. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import type { Clock } from '../../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../../kit/src/logger.ts';
@@ -17,7 +17,7 @@ interface Entry extends Access {
   readonly digest: Buffer;
 }
 
-const digest = (text: string) => createHash('sha256').update(text).digest();
+const digest = (text: string) => hash('sha256', text, 'buffer');
 
 export class KeyRing {
   readonly #path: string;
@@ -71,9 +71,9 @@ export class KeyRing {
     this.#entries = clients.flatMap(({ name, keys }) =>
       keys.map((key) => {
         this.#log.protect(key);
-        const hash = digest(key);
+        const own = digest(key);
         return (
-          old.find((one) => one.name === name && one.digest.equals(hash)) ?? { name, digest: hash }
+          old.find((one) => one.name === name && one.digest.equals(own)) ?? { name, digest: own }
         );
       }),
     );

@@ -46,7 +46,17 @@ export function untilAborted<T>(value: Promise<T>, signal: AbortSignal): Promise
   return new Promise((resolve, reject) => {
     const give = () => resolve(undefined);
     if (signal.aborted) return give();
-    signal.addEventListener('abort', give, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
+    signal.addEventListener('abort', give);
+    const forget = () => signal.removeEventListener('abort', give);
+    value.then(
+      (one) => {
+        forget();
+        resolve(one);
+      },
+      (error) => {
+        forget();
+        reject(error);
+      },
+    );
   });
 }

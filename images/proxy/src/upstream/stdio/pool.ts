@@ -79,9 +79,17 @@ export class Pool {
 
   /**
    * A place for a call at the child with the least to do: `busy` when none has one, undefined when none is ready
-   * in time or the call is given up. Whoever gets one gives it back with `leave`.
+   * in time or the call is given up. Whoever gets one gives it back with `leave`. Comes at once unless the call has
+   * to wait.
    */
-  take(call: CallOptions): Promise<Place | 'busy' | undefined> {
+  take(call: CallOptions): Place | Promise<Place | 'busy' | undefined> {
+    // Whoever comes now stands behind those who wait already.
+    const place = this.#waiting.size === 0 ? this.#least() : undefined;
+    place?.ready.child.work.begin(call);
+    return place ?? this.#wait(call);
+  }
+
+  #wait(call: CallOptions): Promise<Place | 'busy' | undefined> {
     return new Promise((resolve) => {
       const waiting: Waiting = {
         call,
@@ -93,7 +101,6 @@ export class Pool {
         },
       };
       const give = () => waiting.settle(undefined);
-      // Only for a call that has to wait: most find a place at once, and an abort costs an error each.
       let over: AbortController | undefined;
       this.#waiting.add(waiting);
       call.signal.addEventListener('abort', give, { once: true });
@@ -168,13 +175,13 @@ export class Pool {
   /** Something changed: those who wait get their places in the order they came. */
   #distribute(): void {
     for (const wake of this.#watching) wake();
+    if (this.#waiting.size === 0) return;
     for (const waiting of [...this.#waiting]) {
-      const places = this.#places();
-      const place = this.#least(places);
+      const place = this.#least();
       if (place) {
         place.ready.child.work.begin(waiting.call);
         waiting.settle(place);
-      } else if (places.length > 0) {
+      } else if (this.#supervisors.some((one) => one.current())) {
         for (const late of [...this.#waiting].slice(this.#options.maxWaiting)) late.settle('busy');
         return;
       } else if (this.#hopeless) waiting.settle(undefined);
@@ -182,11 +189,14 @@ export class Pool {
   }
 
   /** The place at the child with the least to do; undefined when every child has enough. */
-  #least(places: readonly Place[]): Place | undefined {
+  #least(): Place | undefined {
     let least: Place | undefined;
-    for (const place of places) {
-      const { work, unread } = place.ready.child;
+    for (const supervisor of this.#supervisors) {
+      const ready = supervisor.current();
+      if (!ready) continue;
+      const { work, unread } = ready.child;
       if (work.count >= this.#options.maxInFlight || unread > MOST_UNREAD) continue;
+      const place = { ready, supervisor };
       if (!least || isBetter(place, least)) least = place;
     }
     return least;

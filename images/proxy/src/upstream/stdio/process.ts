@@ -22,6 +22,9 @@ export interface ProcessEnd {
 }
 
 export const STOP = { afterStdinMs: 2_000, afterTermMs: 2_000 } as const;
+/** Input of one turn of the event loop goes out in one write; from this many bytes on, at once. */
+const GATHERED_BYTES = 64 * 1024;
+const NEWLINE = Buffer.from('\n');
 /** How long the output of a dead process may still take to arrive, a pipe held by a grandchild included. */
 const LAST_OUTPUT_MS = 250;
 
@@ -31,6 +34,9 @@ export class ChildProcess {
   readonly #process: ChildProcessWithoutNullStreams;
   #gone: 'no' | 'alone' | 'with its group' = 'no';
   #killing = false;
+  /** Pieces of lines to be written, and their length. */
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
 
   constructor(
     launch: Launch,
@@ -96,13 +102,17 @@ export class ChildProcess {
 
   /** Bytes that the process has not taken yet. */
   get unread(): number {
-    return this.#process.stdin?.writableLength ?? 0;
+    return this.#gatheredBytes + (this.#process.stdin?.writableLength ?? 0);
   }
 
-  /** Writes one line; lost when the process is gone. */
+  /** Writes one line, with others of the same turn of the event loop; lost when the process is gone. */
   writeLine(pieces: readonly Buffer[]): void {
     if (this.#gone !== 'no' || !this.#process.stdin?.writable) return;
-    this.#process.stdin.write(Buffer.concat([...pieces, Buffer.from('\n')]));
+    if (this.#gathered.length === 0) setImmediate(() => this.#flush());
+    for (const piece of pieces) this.#gatheredBytes += piece.length;
+    this.#gathered.push(...pieces, NEWLINE);
+    this.#gatheredBytes += NEWLINE.length;
+    if (this.#gatheredBytes > GATHERED_BYTES) this.#flush();
   }
 
   /** Sends a signal to the whole group; a group that is gone is no error. */
@@ -121,6 +131,7 @@ export class ChildProcess {
   async stop(clock: Clock): Promise<ProcessEnd> {
     const gone = new AbortController();
     void this.ended.then(() => gone.abort());
+    this.#flush();
     this.#process.stdin?.end();
     await clock.sleep(STOP.afterStdinMs, gone.signal);
     if (this.#gone === 'no') {
@@ -129,5 +140,12 @@ export class ChildProcess {
     }
     if (this.#gone === 'no') this.signal('SIGKILL');
     return this.ended;
+  }
+
+  #flush(): void {
+    const pieces = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    if (pieces.length > 0) this.#process.stdin?.write(Buffer.concat(pieces));
   }
 }

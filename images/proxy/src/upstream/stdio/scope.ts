@@ -204,7 +204,8 @@ export class Scope {
     call: CallOptions,
     onSent: (child: Child, result: Promise<ChildResult>) => void = () => {},
   ): Promise<Answer> {
-    const place = await this.pool.take(call);
+    const taken = this.pool.take(call);
+    const place = taken instanceof Promise ? await taken : taken;
     if (place === 'busy') return busy(request, this.#busyText());
     if (place === undefined)
       return call.signal.aborted ? aborted(request, call.signal, 0) : this.#unavailable(request);
