@@ -4,17 +4,16 @@
  */
 import type { Clock } from '../../../../kit/src/clock.ts';
 import type { Logger } from '../../../../kit/src/logger.ts';
-import { CODE, errorBytes, type JsonObject, resultBytes } from '../../jsonrpc/message.ts';
+import { CODE, type JsonObject } from '../../jsonrpc/message.ts';
 import { splice } from '../../jsonrpc/scan.ts';
 import {
   idOfOversize,
   paramSpan,
   readServerMessage,
-  type ServerRequest,
   type ServerResponse,
 } from '../../jsonrpc/server-message.ts';
-import { readHandshake, readToolNames } from '../handshake.ts';
-import type { AskClient, Handshake, Pieces } from '../upstream.ts';
+import type { AskClient, Pieces } from '../upstream.ts';
+import { ChildAsks } from './child-asks.ts';
 import { LineSplitter } from './lines.ts';
 import type { ChildMemory } from './memory.ts';
 import { ChildProcess, type Launch, type ProcessEnd } from './process.ts';
@@ -49,12 +48,7 @@ export interface ChildListener {
   readonly onRequest?: AskClient;
 }
 
-/** The revision that the child is asked for: the newest with a handshake. */
-export const NEWEST_HANDSHAKE = '2025-11-25';
-const MAX_TOOL_PAGES = 20;
 const PIPE_CLOSED_MS = 500;
-/** Most requests of a child to clients that wait at once. */
-const MAX_ASKS = 64;
 
 /** The server answered a request of ours with an error. */
 export class Refusal extends Error {
@@ -72,14 +66,14 @@ export class Child {
   readonly ended: Promise<ProcessEnd>;
   /** The calls of clients that it works on. */
   readonly work = new Work();
+  /** What it asks clients. */
+  readonly asks = new ChildAsks((message) => this.forward(message));
   listener: ChildListener = { onNotification: () => {} };
   readonly #process: ChildProcess;
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #stderr: StderrLog;
   readonly #pending = new Map<number, Pending>();
-  /** Requests to clients that wait, by the child's id as JSON text. */
-  readonly #asks = new Map<string, AbortController>();
   #nextId = 1;
   #lastOutput = 0;
   #dead: ProcessEnd | undefined;
@@ -115,7 +109,7 @@ export class Child {
       this.#dead = end;
       this.#stderr.flush();
       for (const id of [...this.#pending.keys()]) this.#settle(id, { kind: 'died', end });
-      this.dropAsks();
+      this.asks.drop();
       await options.launch
         .release()
         .catch((error: unknown) => this.#log.warn('child_not_tidied', { error }));
@@ -197,40 +191,6 @@ export class Child {
   }
 
   /**
-   * Opens the session with the server; resolves with what it says of itself.
-   * @throws Error in words when the answer is no handshake, or the child ends first.
-   */
-  async initialize(
-    clientInfo: JsonObject,
-    capabilities: JsonObject = {},
-  ): Promise<{ handshake: Handshake; tools: Set<string> }> {
-    const handshake = readHandshake(
-      await this.ask('initialize', {
-        protocolVersion: NEWEST_HANDSHAKE,
-        capabilities,
-        clientInfo,
-      }),
-    );
-    this.notify('notifications/initialized', {});
-    const tools = handshake.capabilities.tools ? await this.listTools() : new Set<string>();
-    return { handshake, tools };
-  }
-
-  /** Names of the tools that the server offers. */
-  async listTools(): Promise<Set<string>> {
-    const names = new Set<string>();
-    let cursor: string | undefined;
-    for (let page = 0; page < MAX_TOOL_PAGES; page++) {
-      const result = await this.ask('tools/list', cursor === undefined ? {} : { cursor });
-      const { tools, next } = readToolNames(result);
-      for (const name of tools) names.add(name);
-      if (next === undefined) break;
-      cursor = next;
-    }
-    return names;
-  }
-
-  /**
    * True when the server answers, or says anything at all, within `patienceMs`: one that is busy with a
    * large result is not hung.
    */
@@ -293,55 +253,10 @@ export class Child {
       if (this.#pending.has(message.id))
         this.#settle(message.id, { kind: 'response', response: message });
       else this.#log.debug('child_answer_late', { id: message.id });
-    } else if (message.kind === 'request') this.#asked(message);
+    } else if (message.kind === 'request') this.asks.take(message, this.listener.onRequest);
     else if (message.method === 'notifications/progress') this.#progress(message.bytes);
-    else if (message.method === 'notifications/cancelled') this.#withdrawn(message.bytes);
+    else if (message.method === 'notifications/cancelled') this.asks.withdraw(message.bytes);
     else this.listener.onNotification(message.method, message.bytes);
-  }
-
-  /** The calls are over that the server asked clients for: it hears so, and late answers are dropped. */
-  dropAsks(): void {
-    for (const [id, ask] of this.#asks) {
-      ask.abort();
-      const text = 'the request that this belonged to is over';
-      this.forward([errorBytes(id, CODE.connectionClosed, text)]);
-    }
-    this.#asks.clear();
-  }
-
-  /** A ping is answered here; anything else is for a client, where one can be told. */
-  #asked(request: ServerRequest): void {
-    const { id, method } = request;
-    const { onRequest } = this.listener;
-    const refuse = (code: number, text: string) => this.forward([errorBytes(id, code, text)]);
-    if (method === 'ping') {
-      this.forward([resultBytes(id, {})]);
-      return;
-    }
-    if (!onRequest) {
-      refuse(CODE.methodNotFound, `this client does not offer ${method}`);
-      return;
-    }
-    if (this.#asks.has(id) || this.#asks.size >= MAX_ASKS) {
-      refuse(CODE.invalidRequest, 'this id waits already, or too many do');
-      return;
-    }
-    const ask = new AbortController();
-    this.#asks.set(id, ask);
-    void onRequest(request, ask.signal).then((answer) => {
-      if (this.#asks.get(id) !== ask) return;
-      this.#asks.delete(id);
-      this.forward(answer);
-    });
-  }
-
-  /** The server no longer waits for a client's answer. */
-  #withdrawn(bytes: Buffer): void {
-    const span = paramSpan(bytes, 'requestId');
-    const id = span && bytes.toString('utf8', span.start, span.end);
-    if (id === undefined) return;
-    this.#asks.get(id)?.abort();
-    this.#asks.delete(id);
   }
 
   #progress(bytes: Buffer): void {

@@ -4,6 +4,7 @@ import { errorText, type Logger } from '../../../../kit/src/logger.ts';
 import type { JsonObject } from '../../jsonrpc/message.ts';
 import type { Handshake } from '../upstream.ts';
 import type { Child } from './child.ts';
+import { openSession } from './opening.ts';
 import type { ProcessEnd } from './process.ts';
 
 /** How a life ended; also why the next child is started, and so a label of the starts' metric. */
@@ -148,7 +149,7 @@ export class Life {
     const { child } = this;
     const { clock, clientInfo, capabilities, watch, prepare } = this.#options;
     const open = async (): Promise<Ready> => {
-      const { handshake, tools } = await child.initialize(clientInfo, capabilities);
+      const { handshake, tools } = await openSession(child, clientInfo, capabilities);
       await prepare(child);
       return { child, handshake, tools, since: clock.now() };
     };

@@ -28,19 +28,38 @@ export class Tuning {
   }
 }
 
-/** Tells a child what it does not know yet; resolves with what it refused, never rejects. */
-export function tune(
-  child: Child,
-  tuning: Tuning,
-  members: Members,
-  log: Logger,
-): Promise<unknown> {
-  tuning.queue = tuning.queue.then(async () => {
-    const refusal = await tuneNow(child, tuning, members);
-    if (refusal && child.alive) log.warn('child_refused_setting', { error: errorText(refusal) });
-    return refusal;
-  });
-  return tuning.queue;
+/** The tunings of children that serve the same sessions. */
+export class Tunings {
+  readonly #members: Members;
+  readonly #log: Logger;
+  readonly #all = new WeakMap<Child, Tuning>();
+
+  constructor(members: Members, log: Logger) {
+    this.#members = members;
+    this.#log = log;
+  }
+
+  add(child: Child, slot: number): void {
+    this.#all.set(child, new Tuning(slot));
+  }
+
+  of(child: Child): Tuning {
+    const tuning = this.#all.get(child);
+    if (!tuning) throw new Error('a child of another scope');
+    return tuning;
+  }
+
+  /** Tells a child what it does not know yet; resolves with what it refused, never rejects. */
+  tune(child: Child): Promise<unknown> {
+    const tuning = this.of(child);
+    tuning.queue = tuning.queue.then(async () => {
+      const refusal = await tuneNow(child, tuning, this.#members);
+      if (refusal && child.alive)
+        this.#log.warn('child_refused_setting', { error: errorText(refusal) });
+      return refusal;
+    });
+    return tuning.queue;
+  }
 }
 
 /** Gives the first refusal; one setting that is refused keeps no other from the child. */
