@@ -1,7 +1,10 @@
 /** The stack's config, read once: typed, checked key by key and across keys, every problem in one error. */
 import * as pulumi from '@pulumi/pulumi';
+import type { ClientKeys } from './config/client-keys.ts';
 import { command, defaulted, type Key, keys, type Raw, secretKeys } from './config/keys.ts';
 import { nearest } from './config/nearest.ts';
+import { relationProblems } from './config/relations.ts';
+import type { Kind } from './config/values.ts';
 
 /** Which Dremio stands behind the MCP URL: the demo, or the user's own. */
 export type Source =
@@ -27,18 +30,52 @@ export interface TokenCare {
   readonly logoutAfter: number;
 }
 
+/** Who may have how much of the proxy, and for how long; times in seconds. */
+export interface Limits {
+  readonly callTimeout: number;
+  readonly clientAnswerTimeout: number;
+  readonly inFlight: number;
+  readonly inFlightPerKey: number;
+  readonly inFlightPerSession: number;
+  readonly queueLength: number;
+  readonly queueWait: number;
+}
+
+/** Which tools clients are offered; an empty `allow` allows all. */
+export interface ToolRules {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly readOnly: boolean;
+}
+
+/** The processes of the official server. */
+export interface Children {
+  readonly count: number;
+  readonly sharing: 'shared' | 'call' | 'session';
+  /** When one is replaced; 0 = never. */
+  readonly maxCalls: number;
+  readonly maxAgeSeconds: number;
+  readonly maxMemoryMiB: number;
+  /** After so long without a request a session gives its process back, where each has its own. */
+  readonly idleSeconds: number;
+}
+
 export interface Config {
   readonly stack: string;
   readonly source: Source;
   readonly token: TokenCare;
   readonly mcpPort: number;
-  /** The bearer key of MCP clients; one is made when there is none. */
-  readonly mcpKey?: pulumi.Output<string>;
+  /** The bearer keys of MCP clients by name; one is made when there is none. */
+  readonly mcpKeys?: pulumi.Output<ClientKeys>;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly serverMode: readonly string[];
   readonly pollingIntervalSeconds: number;
   readonly allowDml: boolean;
+  readonly tools: ToolRules;
+  readonly auditSql: boolean;
+  readonly limits: Limits;
+  readonly children: Children;
   readonly dremioMcpRevision?: string;
   readonly nodeImage: string;
   readonly imagePlatform: string;
@@ -64,12 +101,15 @@ export function loadConfig(): Config {
   problems.push(...unknownKeys(config.name));
   const raw = readKeys(config, problems);
   const source = readSource(raw, config, problems);
+  problems.push(...relationProblems(raw));
   const settled = problems.length === 0 && source ? { ...raw, source } : undefined;
   if (!settled)
     throw new pulumi.RunError(
       `The config of stack "${stack}" has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n` +
         problems.map((problem) => `  - ${problem}`).join('\n'),
     );
+  const given =
+    settled.mcpKeys ?? (settled.mcpKey === undefined ? undefined : { default: settled.mcpKey });
   return Object.freeze({
     stack,
     source: settled.source,
@@ -79,12 +119,35 @@ export function loadConfig(): Config {
       logoutAfter: settled.tokenLogoutAfter,
     },
     mcpPort: settled.mcpPort,
-    ...(settled.mcpKey === undefined ? {} : { mcpKey: pulumi.secret(settled.mcpKey) }),
+    ...(given === undefined ? {} : { mcpKeys: pulumi.secret(given) }),
     allowedHosts: settled.allowedHosts ?? [],
     allowedOrigins: settled.allowedOrigins ?? [],
     serverMode: settled.serverMode,
     pollingIntervalSeconds: settled.pollingInterval,
     allowDml: settled.allowDml,
+    tools: {
+      allow: settled.toolsAllow ?? [],
+      deny: settled.toolsDeny ?? [],
+      readOnly: settled.toolsReadOnly,
+    },
+    auditSql: settled.auditSql,
+    limits: {
+      callTimeout: settled.callTimeout,
+      clientAnswerTimeout: settled.clientAnswerTimeout,
+      inFlight: settled.maxInFlight,
+      inFlightPerKey: settled.maxInFlightPerKey,
+      inFlightPerSession: settled.maxInFlightPerSession,
+      queueLength: settled.queueLength,
+      queueWait: settled.queueWait,
+    },
+    children: {
+      count: settled.childCount,
+      sharing: settled.childSharing,
+      maxCalls: settled.childMaxCalls,
+      maxAgeSeconds: settled.childMaxAge,
+      maxMemoryMiB: settled.childMaxMemory,
+      idleSeconds: settled.childIdle,
+    },
     ...(settled.dremioMcpRevision === undefined
       ? {}
       : { dremioMcpRevision: settled.dremioMcpRevision }),
@@ -122,10 +185,12 @@ function readKeys(config: pulumi.Config, problems: string[]): Raw {
         );
       continue;
     }
-    const value = keys[key].parse(text);
+    const kind: Kind<unknown> = keys[key];
+    const value = kind.parse(text);
     if (value !== undefined) raw[key] = value;
     else {
-      const shown = secretKeys.has(key) ? 'has a value that is not allowed' : `is "${text}"`;
+      const why = kind.problems?.(text) ?? ['has a value that is not allowed'];
+      const shown = secretKeys.has(key) ? why.join('; it ') : `is "${text}"`;
       problems.push(`"${key}" ${shown}; expected ${keys[key].allowed}. Set it: ${command(key)}`);
     }
   }

@@ -1,7 +1,9 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { ClientKeys } from './config/client-keys.ts';
 import type { Config } from './config.ts';
 import { buildImage } from './images.ts';
 import type { Handle, Network, Platform } from './platform/platform.ts';
+import { PROXY_DESCRIPTORS, proxyEnvironment, proxyMemoryMiB } from './proxy.ts';
 
 /** How to reach the Dremio behind the MCP URL, as seen from the containers. */
 export interface DremioAddress {
@@ -29,7 +31,7 @@ export interface DremioMcpArgs {
   /** How the services reach a Dremio outside the stack; none for the demo. */
   readonly egress: readonly Network[];
   /** Bearer keys of MCP clients, by name. */
-  readonly keys: pulumi.Output<Record<string, string>>;
+  readonly keys: pulumi.Output<ClientKeys>;
   /** Signs session ids. */
   readonly sessionSecret: pulumi.Output<string>;
 }
@@ -78,11 +80,13 @@ export class DremioMcp extends pulumi.ComponentResource {
           LOGOUT_REPLACED_AFTER: String(config.token.logoutAfter),
         },
         secrets: { 'dremio-password': dremio.password, ...ca },
+        liveSecrets: {},
         mounts: [{ volume: token, path: TOKEN_FOLDER, readOnly: false }],
         networks: [args.internal, ...args.egress],
         ports: [],
         memoryMiB: 160,
         cpus: 0.5,
+        descriptors: 4096,
         temporaryMiB: 8,
         stopGraceSeconds: 10,
         startSeconds: 120,
@@ -105,23 +109,17 @@ export class DremioMcp extends pulumi.ComponentResource {
           REFRESHER_URL: 'http://refresher:9090',
           MCP_KEYS_FILE: '/run/secrets/mcp-keys.json',
           SESSION_SECRET_FILE: '/run/secrets/session-secret',
-          SERVER_MODE: config.serverMode.join(','),
-          POLLING_INTERVAL: String(config.pollingIntervalSeconds),
-          ALLOW_DML: String(config.allowDml),
-          ALLOWED_HOSTS: config.allowedHosts.join(','),
-          ALLOWED_ORIGINS: config.allowedOrigins.join(','),
+          ...proxyEnvironment(config),
         },
-        secrets: {
-          'mcp-keys.json': args.keys.apply((keys) => JSON.stringify(keys)),
-          'session-secret': args.sessionSecret,
-          ...ca,
-        },
+        secrets: { 'session-secret': args.sessionSecret, ...ca },
+        liveSecrets: { 'mcp-keys.json': args.keys.apply((keys) => JSON.stringify(keys)) },
         mounts: [{ volume: token, path: TOKEN_FOLDER, readOnly: true }],
         networks: [args.internal, args.edge, ...args.egress],
         // On loopback only: who may use this machine may knock, and still needs a key.
         ports: [{ inside: 8080, outside: config.mcpPort, address: '127.0.0.1' }],
-        memoryMiB: 640,
+        memoryMiB: proxyMemoryMiB(config.children),
         cpus: 2,
+        descriptors: PROXY_DESCRIPTORS,
         temporaryMiB: 64,
         stopGraceSeconds: 35,
         startSeconds: 180,

@@ -2,6 +2,7 @@
 import * as pulumi from '@pulumi/pulumi';
 import * as random from '@pulumi/random';
 import { clientSettings } from './client-settings.ts';
+import { type ClientKeys, currentKeys } from './config/client-keys.ts';
 import { loadConfig } from './config.ts';
 import { DremioMcp } from './dremio-mcp.ts';
 import { dremioAddress } from './dremio-source.ts';
@@ -19,8 +20,9 @@ const { dremio, egress } = dremioAddress(config, platform, internal, stack);
 
 const made = (name: string) =>
   new random.RandomPassword(name, { length: 48, special: false }, { parent: stack }).result;
-const key = pulumi.secret(config.mcpKey ?? made('mcp-key'));
-const keys = key.apply((value): Record<string, string> => ({ default: value }));
+const keys = pulumi.secret(
+  config.mcpKeys ?? made('mcp-key').apply((key): ClientKeys => ({ default: key })),
+);
 
 new DremioMcp(
   'dremio',
@@ -30,7 +32,9 @@ new DremioMcp(
 
 /** Where MCP clients connect. */
 export const mcpUrl = `http://127.0.0.1:${config.mcpPort}/mcp`;
-/** Bearer keys of MCP clients, by name; secret. */
-export const mcpKeys = keys;
-/** Settings to paste into an MCP client, with the key in them; secret. */
-export const clientConfig = key.apply((value) => clientSettings(mcpUrl, value));
+/** The current bearer key of each MCP client, by name; secret. */
+export const mcpKeys = keys.apply(currentKeys);
+/** Settings to paste into the first MCP client, with its key in them; secret. */
+export const clientConfig = mcpKeys.apply((all) =>
+  clientSettings(mcpUrl, Object.values(all)[0] ?? ''),
+);

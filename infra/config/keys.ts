@@ -1,3 +1,4 @@
+import { clientKeys, TOOL_PATTERN } from './client-keys.ts';
 import {
   certificate,
   flag,
@@ -9,6 +10,12 @@ import {
   oneOf,
   zeroOr,
 } from './values.ts';
+
+const requests = (min: number, max = 10_000) => number({ min, max, whole: true });
+const seconds = (min: number, max: number) => number({ min, max, unit: 'seconds', whole: true });
+const tools = listOf(
+  matching(TOOL_PATTERN, 'the name of a tool, or its beginning with a * behind', 'Get*'),
+);
 
 /** Every config key of a stack; defaults and descriptions stand in Pulumi.yaml. */
 export const keys = {
@@ -31,6 +38,7 @@ export const keys = {
   tokenLogoutAfter: zeroOr(number({ min: 120, max: 604_800, unit: 'seconds', whole: true })),
   mcpPort: number({ min: 1, max: 65_535, whole: true }),
   mcpKey: matching(/^[A-Za-z0-9\-._~+/]{32,}$/, '32 or more letters, digits and -._~+/', ''),
+  mcpKeys: clientKeys,
   allowedHosts: listOf(matching(/^[A-Za-z0-9.-]+$/, 'a host name without port', 'mcp.example')),
   allowedOrigins: listOf(
     matching(/^https?:\/\/[A-Za-z0-9.-]+(:\d+)?$/, 'a web origin', 'https://app.example'),
@@ -38,6 +46,25 @@ export const keys = {
   serverMode: listOf(oneOf('FOR_DATA_PATTERNS', 'FOR_SELF')),
   pollingInterval: number({ min: 0.1, max: 60, unit: 'seconds' }),
   allowDml: flag,
+  toolsAllow: tools,
+  toolsDeny: tools,
+  toolsReadOnly: flag,
+  auditSql: flag,
+  callTimeout: seconds(1, 3600),
+  clientAnswerTimeout: seconds(1, 3600),
+  // Each takes two of the proxy's descriptors (infra/proxy.ts).
+  maxInFlight: requests(1, 4096),
+  maxInFlightPerKey: requests(1),
+  maxInFlightPerSession: requests(1),
+  queueLength: requests(0),
+  queueWait: number({ min: 0.1, max: 3600, unit: 'seconds' }),
+  childCount: number({ min: 1, max: 16, whole: true }),
+  childSharing: oneOf('shared', 'call', 'session'),
+  childMaxCalls: zeroOr(number({ min: 1, max: 1_000_000_000, whole: true })),
+  childMaxAge: zeroOr(seconds(60, 31_536_000)),
+  // A fresh child takes 125 MiB, and a little more after its first calls: less would replace it for ever.
+  childMaxMemory: zeroOr(number({ min: 192, max: 4096, unit: 'MiB', whole: true })),
+  childIdle: seconds(1, 604_800),
   dremioMcpRevision: matching(/^[0-9a-f]{40}$/, 'a full git revision, 40 hex digits', 'e6c9cd…'),
   nodeImage: matching(
     /^[\w.\-/:@]+$/,
@@ -62,6 +89,21 @@ const withDefault = [
   'serverMode',
   'pollingInterval',
   'allowDml',
+  'toolsReadOnly',
+  'auditSql',
+  'callTimeout',
+  'clientAnswerTimeout',
+  'maxInFlight',
+  'maxInFlightPerKey',
+  'maxInFlightPerSession',
+  'queueLength',
+  'queueWait',
+  'childCount',
+  'childSharing',
+  'childMaxCalls',
+  'childMaxAge',
+  'childMaxMemory',
+  'childIdle',
   'nodeImage',
   'imagePlatform',
   'logLevel',
@@ -77,7 +119,10 @@ export type Raw = { readonly [K in (typeof withDefault)[number]]: Value<K> } & {
 /** What the secrets mean; they have no entry in Pulumi.yaml, since Pulumi would make them required. */
 export const secrets: { readonly [K in Key]?: string } = {
   dremioPassword: 'Password of `dremioUsername`; needed with it.',
-  mcpKey: 'Key that MCP clients send; one is made when it is not set.',
+  mcpKey:
+    'Key of the only MCP client, `default`; one is made when neither it nor `mcpKeys` is set.',
+  mcpKeys:
+    'Keys of several MCP clients, with what each may do, as [the key file](keys-and-audit.md#the-key-file); a change needs no restart.',
 };
 
 /** Keys whose values must be encrypted in the stack's config. */

@@ -6,6 +6,8 @@ export interface Kind<T> {
   /** An example for the command that sets it. */
   readonly example: string;
   parse(text: string): T | undefined;
+  /** What is wrong with a value that `parse` refuses, in words that fit behind "it"; where `allowed` says too little. */
+  problems?(text: string): readonly string[];
 }
 
 export const flag: Kind<boolean> = {

@@ -1,7 +1,7 @@
 /** The platform for one machine: plain containers on its Docker engine. */
 import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
-import { CONFINEMENT, LOGGING, temporaryFolder, ULIMITS } from './hardening.ts';
+import { CONFINEMENT, LOGGING, SYSCTLS, temporaryFolder, ulimits } from './hardening.ts';
 import {
   HOST_NAME,
   type MemoryVolumeSpec,
@@ -54,12 +54,12 @@ export class PlainContainers implements Platform {
   service(spec: ServiceSpec, parent: pulumi.Resource) {
     const secrets = secretFiles({
       component: spec.component,
-      containerName: this.#name(`${spec.component}-secrets`),
-      volumeName: this.#name(`${spec.component}-secrets`),
+      engineName: (name) => this.#name(name),
       image: spec.image,
       user: spec.user,
       files: spec.secrets,
-      labels: this.#labels(`${spec.component}-secrets`),
+      liveFiles: spec.liveSecrets,
+      labels: (name) => this.#labels(name),
       parent,
     });
     const resource = new docker.Container(
@@ -78,7 +78,8 @@ export class PlainContainers implements Platform {
         memorySwap: spec.memoryMiB,
         // As the engine reports it, or the container would be replaced at every update.
         cpus: spec.cpus.toFixed(1),
-        ulimits: ULIMITS,
+        ulimits: ulimits(spec.descriptors),
+        sysctls: SYSCTLS,
         tmpfs: temporaryFolder(spec.temporaryMiB),
         volumes: [
           ...secrets.volumes,
@@ -112,7 +113,7 @@ export class PlainContainers implements Platform {
       },
       {
         parent,
-        dependsOn: spec.after.map(({ resource: before }) => before),
+        dependsOn: [...spec.after.map(({ resource: before }) => before), ...secrets.after],
         // The name and the published port can belong to one container at a time.
         deleteBeforeReplace: true,
         // Some inputs, the health check among them, are otherwise recorded but not applied; and a container

@@ -51,8 +51,10 @@ export interface ServiceSpec {
   readonly user: User;
   /** Plain settings. Nothing secret: environment is readable by everyone who reaches the engine. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Secrets by file name under /run/secrets, readable by the service's user alone. */
+  /** Secrets by file name under /run/secrets, readable by the service's user alone; a change starts it anew. */
   readonly secrets: Readonly<Record<string, pulumi.Output<string>>>;
+  /** Further such files, which the service reads again by itself: where the platform can, a change leaves it running. */
+  readonly liveSecrets: Readonly<Record<string, pulumi.Output<string>>>;
   readonly mounts: readonly { volume: Volume; path: string; readOnly: boolean }[];
   /** Networks; on each the service answers to its component name. */
   readonly networks: readonly Network[];
@@ -60,6 +62,8 @@ export interface ServiceSpec {
   /** Limit; swap is limited to the same, so none is used. */
   readonly memoryMiB: number;
   readonly cpus: number;
+  /** Most files and connections that one of its processes may have open. */
+  readonly descriptors: number;
   /** Size of the writable /tmp, in memory. */
   readonly temporaryMiB: number;
   /** Longest time the service needs to stop in order. */

@@ -69,7 +69,8 @@ export const containerRules: readonly Rule[] = [
   rule('no-secrets-in-environment', ({ inputs }) =>
     list(inputs.envs)
       .map((entry) => String(entry).split('=')[0] ?? '')
-      .filter((name) => /(TOKEN|SECRET|PASSWORD|KEY|CREDENTIAL)S?$/i.test(name))
+      // What is counted per key is no key.
+      .filter((name) => /(?<!_PER_)(TOKEN|SECRET|PASSWORD|KEY|CREDENTIAL)S?$/i.test(name))
       .map(
         (name) => `the environment variable ${name} carries a secret; use a file and ${name}_FILE`,
       ),
@@ -96,6 +97,14 @@ export const serviceRules: readonly Rule[] = [
       ? []
       : ['it stays down after a crash; set restart to "unless-stopped"'],
   ),
+  rule('dead-peers', ({ inputs }) => {
+    const repetitions = Number(record(inputs.sysctls)['net.ipv4.tcp_retries2']);
+    return repetitions >= 3 && repetitions <= 8
+      ? []
+      : [
+          'it keeps connections of vanished peers for many minutes; set sysctls net.ipv4.tcp_retries2 to 6',
+        ];
+  }),
   rule('loopback-only', ({ inputs }) =>
     list(inputs.ports)
       .map(record)

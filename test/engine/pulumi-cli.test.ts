@@ -62,6 +62,7 @@ describe('the Pulumi CLI and the runner', { skip: missing }, () => {
     'demo-secrets',
     'refresher-secrets',
     'proxy-secrets',
+    'proxy-live-secrets',
   ];
 
   /** The CLI on the stack's own backend and config, as `npm run up` calls it. */

@@ -54,6 +54,37 @@ describe('the config of a stack', { concurrency: 2 }, () => {
     );
   });
 
+  it('names the range of each limit, and what does not go together', async () => {
+    const message = await refusal({
+      config: {
+        demo: 'true',
+        childCount: '17',
+        maxInFlight: '5000',
+        queueWait: '0',
+        toolsAllow: 'Get*Table',
+        childMaxMemory: '100',
+        childSharing: 'session',
+        childMaxAge: '3600',
+        callTimeout: '600',
+        tokenLogoutAfter: '300',
+      },
+      secrets: { mcpKeys: '{"laptop": "hunter2", "agent": {"keys": []}}' },
+    });
+    for (const said of [
+      /has 8 problems/,
+      /"childCount" is "17"; expected a whole number from 1 to 16\./,
+      /"maxInFlight" is "5000"; expected a whole number from 1 to 4096\./,
+      /"queueWait" is "0"; expected a number from 0\.1 to 3600 \(seconds\)\./,
+      /"toolsAllow" is "Get\*Table"; expected the name of a tool, or its beginning with a \* behind/,
+      /"childMaxMemory" is "100"; expected 0, or a whole number from 192 to 4096 \(MiB\)\./,
+      /"childSharing" is session and "childMaxAge" is 3600; .*--unset childMaxAge/,
+      /"mcpKeys" has a key of less than 16 characters \("laptop"\); it has no key \("agent"\); expected a JSON object.*--set-secret mcpKeys/,
+      /"tokenLogoutAfter" is 300 and "callTimeout" is 600 .*--set tokenLogoutAfter=600/,
+    ])
+      assert.match(message, said);
+    assert.doesNotMatch(message, /hunter2/);
+  });
+
   it('refuses the stack prod, whose platform is not there', async () => {
     assert.match(
       await refusal({ stack: 'prod', config: { demo: 'true' } }),

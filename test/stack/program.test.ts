@@ -75,7 +75,10 @@ describe('the dev stack with the demo Dremio', () => {
 
   it('starts the demo, then the refresher, then the proxy, each when the one before is ready', () => {
     assert.deepEqual(container(program, 'refresher').options.dependsOn, ['demo']);
-    assert.deepEqual(container(program, 'proxy').options.dependsOn, ['refresher']);
+    assert.deepEqual(container(program, 'proxy').options.dependsOn, [
+      'refresher',
+      'proxy-live-secrets',
+    ]);
     for (const name of SERVICES) assert.equal(container(program, name).inputs.wait, true);
   });
 
@@ -88,11 +91,37 @@ describe('the dev stack with the demo Dremio', () => {
     }[];
     const [upload] = plain(uploads) as { file: string; content: string; permissions: string }[];
     assert.deepEqual(upload, {
-      file: '/run/secrets/dremio-password',
+      file: '/run/secrets/dremio-password.next',
       content: 'made-demo-password',
       permissions: '0400',
     });
     assert.match(JSON.stringify(uploads), /"secret":/);
+  });
+
+  it('puts such a file into its place whole, as the service’s own', () => {
+    const { entrypoints, command } = container(program, 'refresher-secrets').inputs as {
+      entrypoints: string[];
+      command: string[];
+    };
+    assert.match(entrypoints.join(' '), /chown .* mv -f .* 10001:10000$/);
+    assert.deepEqual(command, ['dremio-password']);
+  });
+
+  it('gives up a peer that is gone, and bounds descriptors', () => {
+    for (const name of SERVICES) {
+      const { sysctls, ulimits } = container(program, name).inputs;
+      assert.deepEqual(sysctls, {
+        'net.ipv4.tcp_keepalive_time': '25',
+        'net.ipv4.tcp_keepalive_intvl': '5',
+        'net.ipv4.tcp_keepalive_probes': '4',
+        'net.ipv4.tcp_retries2': '6',
+      });
+      const most = name === 'proxy' ? 16_384 : 4096;
+      assert.deepEqual(ulimits, [
+        { name: 'core', soft: 0, hard: 0 },
+        { name: 'nofile', soft: most, hard: most },
+      ]);
+    }
   });
 
   it('carries no secret in a service’s own inputs', () => {

@@ -15,6 +15,7 @@ const good = {
   healthcheck: { tests: ['CMD', 'node', 'probe.js'] },
   init: true,
   restart: 'unless-stopped',
+  sysctls: { 'net.ipv4.tcp_retries2': '6' },
   ports: [{ internal: 8080, external: 8470, ip: '127.0.0.1' }],
 };
 const check = (change: Record<string, unknown>) =>
@@ -52,6 +53,8 @@ describe('the rules for containers', () => {
     ['health-check', { healthcheck: { tests: ['CMD-SHELL', 'curl localhost'] } }],
     ['init', { init: false }],
     ['restart-policy', { restart: 'no' }],
+    ['dead-peers', { sysctls: {} }],
+    ['dead-peers', { sysctls: { 'net.ipv4.tcp_retries2': '15' } }],
     ['loopback-only', { ports: [{ internal: 8080, external: 8470 }] }],
     ['loopback-only', { ports: [{ internal: 8080, external: 8470, ip: '0.0.0.0' }] }],
   ];
@@ -61,6 +64,10 @@ describe('the rules for containers', () => {
       assert.equal(found.length, 1);
       assert.match(found[0] ?? '', new RegExp(`^"it": .+ \\[${id}\\]$`));
     });
+
+  it('take what is counted per key for a setting', () => {
+    assert.deepEqual(check({ envs: ['MAX_IN_FLIGHT_PER_KEY=256'] }), []);
+  });
 
   it('never quote the value of a secret', () => {
     assert.doesNotMatch(check({ envs: ['API_KEY=hunter2'] }).join(), /hunter2/);
