@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { inspectSettings, readSettings, SettingsError } from '../../images/kit/src/settings.ts';
 import { checkUpstream, chooseUpstream } from '../../images/proxy/src/choice.ts';
 import { type ClientRequest, parsePayload } from '../../images/proxy/src/jsonrpc/message.ts';
 import { proxySettings } from '../../images/proxy/src/settings.ts';
+import { readArguments } from '../../images/proxy/src/upstream/http/arguments-file.ts';
 import { markFailure } from '../../images/proxy/src/upstream/http/error-status.ts';
 import { FixedArguments } from '../../images/proxy/src/upstream/http/fixed-arguments.ts';
 import { Redactor } from '../../images/proxy/src/upstream/http/redactor.ts';
 import { troubleOf } from '../../images/proxy/src/upstream/http/refusal.ts';
 import { SseParser } from '../../images/proxy/src/upstream/http/sse.ts';
+import { ToolInputs } from '../../images/proxy/src/upstream/http/tool-inputs.ts';
 
 type Heard = [type: string, data: string] | ['oversize', string, string, number];
 
@@ -95,16 +100,19 @@ describe('an event stream', () => {
       const short = Buffer.from(`${'data: x\n'.repeat(size / 8)}\n`);
       const one = Buffer.from(`data: ${'x'.repeat(size)}\n\n`);
       const bytewise = Array.from({ length: size / 16 }, (_, at) => one.subarray(at, at + 1));
-      const start = performance.now();
-      parse([short]);
-      parse([one]);
-      parse(bytewise);
-      return performance.now() - start;
+      // The best of some runs, in time of this process: what else the machine does is no part of it.
+      const runs = Array.from({ length: 3 }, () => {
+        const start = process.cpuUsage();
+        parse([short]);
+        parse([one]);
+        parse(bytewise);
+        return process.cpuUsage(start).user / 1000;
+      });
+      return Math.max(2, Math.min(...runs));
     };
-    time(1 << 18);
-    const small = Math.max(2, time(1 << 18));
-    // Eight times the bytes: 64 times the time if it were quadratic.
-    assert.ok(time(1 << 21) < small * 30);
+    const small = time(1 << 16);
+    // Sixteen times the bytes: 256 times the time if it were quadratic.
+    assert.ok(time(1 << 20) < small * 80);
   });
 });
 
@@ -116,10 +124,24 @@ const request = (text: string): ClientRequest => {
 const callText = (given: string) =>
   `{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"t"${given}}}`;
 
+/** Tools by name, each with its input schema. */
+function toolsOf(schemas: Record<string, unknown>): ToolInputs {
+  const tools = new ToolInputs();
+  const list = Object.entries(schemas).map(([name, inputSchema]) => ({ name, inputSchema }));
+  tools.learn({ tools: list });
+  return tools;
+}
+const schemaOf = (...names: string[]) => ({
+  type: 'object',
+  properties: Object.fromEntries(names.map((name) => [name, {}])),
+});
+
 describe('fixed arguments', () => {
-  const fixed = new FixedArguments({ auth_token: 'secret', deep: { a: [1] } });
+  const all = { auth_token: 'secret', deep: { a: [1] } };
+  const fixed = new FixedArguments({ all, byTool: new Map() });
+  const tools = toolsOf({ t: schemaOf('auth_token', 'deep', 'n') });
   const sent = (given: string) =>
-    Buffer.concat(fixed.outbound(request(callText(given)), 5) ?? []).toString();
+    Buffer.concat(fixed.outbound(request(callText(given)), 5, tools)).toString();
   const added = '"auth_token":"secret","deep":{"a":[1]}';
 
   it('are put in front of those of the client, whose bytes stay', () => {
@@ -140,34 +162,92 @@ describe('fixed arguments', () => {
       );
   });
 
+  it('go to no tool that does not ask for them, and a value of the client for them to none at all', () => {
+    const argumentsTo = (inputSchema: unknown, given: string) => {
+      const call = request(callText(given));
+      const bytes = Buffer.concat(fixed.outbound(call, 5, toolsOf({ t: inputSchema })));
+      return (JSON.parse(bytes.toString()) as { params: { arguments?: unknown } }).params.arguments;
+    };
+    const mine = ',"arguments":{"auth_token":"mine","n":1,"deep":2}';
+    for (const silent of [
+      schemaOf('n'),
+      { type: 'object' },
+      { ...schemaOf('n'), additionalProperties: false },
+      { allOf: [schemaOf('auth_token')] },
+      undefined,
+      'auth_token',
+    ]) {
+      assert.deepEqual(argumentsTo(silent, mine), { n: 1 });
+      assert.equal(argumentsTo(silent, ''), undefined);
+    }
+    assert.deepEqual(argumentsTo(schemaOf('deep'), mine), { deep: { a: [1] }, n: 1 });
+    for (const more of [true, {}, { type: 'string' }])
+      assert.deepEqual(argumentsTo({ additionalProperties: more }, mine), { ...all, n: 1 });
+    // A tool that the server does not offer.
+    const other = Buffer.concat(fixed.outbound(request(callText(mine)), 5, toolsOf({})));
+    assert.ok(!other.includes('secret') && !other.includes('mine'));
+  });
+
+  it('of one tool go to it whatever its schema says, before those for all, and are hidden there alone', () => {
+    const given = new FixedArguments({
+      all: { role: 'reader' },
+      byTool: new Map([['q', { role: 'analyst', limit: 5 }]]),
+    });
+    const offered = toolsOf({ q: schemaOf('role'), other: schemaOf('role', 'limit') });
+    assert.deepEqual(given.of('q', offered), { role: 'analyst', limit: 5 });
+    assert.deepEqual(given.of('other', offered), { role: 'reader' });
+    assert.deepEqual(given.of('q', toolsOf({})), { role: 'analyst', limit: 5 });
+    const list = (...names: string[]) =>
+      names.map((name) => ({ name, inputSchema: schemaOf('limit', 'n', 'role') }));
+    const shown = given.hidden(Buffer.from(JSON.stringify({ result: { tools: list('q', 'o') } })));
+    const { result } = JSON.parse(shown.toString()) as {
+      result: { tools: { inputSchema: { properties: object } }[] };
+    };
+    const left = result.tools.map(({ inputSchema }) => Object.keys(inputSchema.properties));
+    assert.deepEqual(left, [['n'], ['limit', 'n']]);
+    assert.deepEqual(given.unused(offered), []);
+    assert.deepEqual(given.unused(toolsOf({ other: schemaOf('n') })), [
+      'no tool of the server takes the argument role',
+      'the server offers no tool q',
+    ]);
+  });
+
   it('are what the server reads, whatever arguments a client makes up', () => {
     // Not the key \ beside the key ": JSON.parse of Node 24 takes one for the other in objects of one shape.
     const keys = fc.constantFrom('auth_token', 'deep', 'a', '', '"', 'auth_Token', 'ü');
     fc.assert(
-      fc.property(fc.dictionary(keys, fc.jsonValue()), fc.nat(3), (given, indent) => {
-        const text = callText(`,"arguments":${JSON.stringify(given, null, indent)}`);
-        const bytes = Buffer.concat(fixed.outbound(request(text), 5) ?? []);
-        const { params } = JSON.parse(bytes.toString()) as { params: { arguments: unknown } };
-        const expected = { ...JSON.parse(JSON.stringify(given)), ...FIXED };
-        assert.deepEqual(params.arguments, expected);
-      }),
+      fc.property(
+        fc.dictionary(keys, fc.jsonValue()),
+        fc.subarray(['auth_token', 'deep', 'a']),
+        fc.nat(3),
+        (given, asked, indent) => {
+          const text = callText(`,"arguments":${JSON.stringify(given, null, indent)}`);
+          const offered = toolsOf({ t: schemaOf(...asked) });
+          const bytes = Buffer.concat(fixed.outbound(request(text), 5, offered));
+          const { params } = JSON.parse(bytes.toString()) as { params: { arguments: unknown } };
+          const { auth_token: _, deep: __, ...rest } = JSON.parse(JSON.stringify(given)) as Values;
+          const gets = Object.entries(all).filter(([name]) => asked.includes(name));
+          assert.deepEqual(params.arguments, { ...rest, ...Object.fromEntries(gets) });
+        },
+      ),
       { numRuns: 200 },
     );
   });
-  const FIXED = { auth_token: 'secret', deep: { a: [1] } };
+  type Values = Record<string, unknown>;
 
   it('leave other requests alone, and refuse arguments that are no object', () => {
     const list = request('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"c"}}');
-    assert.ok(!Buffer.concat(fixed.outbound(list, 5) ?? []).includes('secret'));
+    assert.ok(!Buffer.concat(fixed.outbound(list, 5, tools)).includes('secret'));
+    assert.ok(fixed.fits(list));
     for (const given of ['null', '[]', '"auth_token"', '1'])
-      assert.equal(fixed.outbound(request(callText(`,"arguments":${given}`)), 5), undefined);
+      assert.ok(!fixed.fits(request(callText(`,"arguments":${given}`))), given);
   });
 
   it('are hidden from the schemas of tools/list; every other byte stays', () => {
     const tool = (properties: string, required: string) =>
       `{"name":"t", "inputSchema":{"type":"object","properties":${properties},"required":${required}} }`;
-    const hidden = (tools: string) => {
-      const bytes = Buffer.from(`{"result":{"tools":[${tools}],"nextCursor":"auth_token"},"id":1}`);
+    const hidden = (list: string) => {
+      const bytes = Buffer.from(`{"result":{"tools":[${list}],"nextCursor":"auth_token"},"id":1}`);
       const text = fixed.hidden(bytes).toString();
       return text.slice(
         '{"result":{"tools":['.length,
@@ -182,6 +262,40 @@ describe('fixed arguments', () => {
     );
     assert.equal(hidden(tool('{"auth_token":{},"deep":1}', '["deep"]')), tool('{}', '[]'));
     assert.equal(hidden('{"name":"bare"}'), '{"name":"bare"}');
+  });
+});
+
+describe('the file of fixed arguments', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lakehouse-arguments-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+  const read = async (value: unknown) => {
+    const path = join(folder, 'arguments.json');
+    await writeFile(path, JSON.stringify(value));
+    return readArguments(path);
+  };
+
+  it('names arguments, or with the member "*" tools and their arguments', async () => {
+    assert.deepEqual(await read({ auth_token: 'x', a: { b: 1 } }), {
+      all: { auth_token: 'x', a: { b: 1 } },
+      byTool: new Map(),
+    });
+    assert.deepEqual(await read({ q: { role: 'y' }, '*': { auth_token: 'x' } }), {
+      all: { auth_token: 'x' },
+      byTool: new Map([['q', { role: 'y' }]]),
+    });
+    assert.deepEqual(await read({}), { all: {}, byTool: new Map() });
+  });
+
+  it('is told to be wrong without a word of what is in it', async () => {
+    for (const value of [['secret-1'], 'secret-1', { '*': 'secret-1' }, { '*': {}, q: 'secret-1' }])
+      await assert.rejects(read(value), (error: Error) => {
+        assert.equal(error.name, 'NamedFileError');
+        assert.ok(!error.message.includes('secret-1'), error.message);
+        return true;
+      });
   });
 });
 

@@ -2,14 +2,11 @@
 import { readCertificates } from '../../kit/src/certificates.ts';
 import type { Backend, BackendOptions } from './backend.ts';
 import type { HttpChoice } from './choice.ts';
-import type { JsonObject } from './jsonrpc/message.ts';
+import { NO_SECRETS, type Secrets } from './upstream/http/additions.ts';
+import { readArguments } from './upstream/http/arguments-file.ts';
+import { readHeaders } from './upstream/http/headers-file.ts';
 import { HttpUpstream } from './upstream/http/http-upstream.ts';
-import {
-  type Headers,
-  readArguments,
-  readHeaders,
-  WatchedFile,
-} from './upstream/http/secret-object.ts';
+import { WatchedFile } from './upstream/http/watched-file.ts';
 
 /** How long a call waits for a server that cannot be reached; it may just be starting anew. */
 const START_PATIENCE_MS = 10_000;
@@ -33,9 +30,12 @@ export async function openHttpBackend(
     started.defer(() => file.close());
     return file;
   };
-  const headers = await watch<Headers>(settings.upstreamHeadersFile, readHeaders);
-  const fixed = await watch<JsonObject>(settings.upstreamArgumentsFile, readArguments);
-  const secrets = () => ({ headers: headers?.value ?? {}, arguments: fixed?.value ?? {} });
+  const headers = await watch(settings.upstreamHeadersFile, readHeaders);
+  const fixed = await watch(settings.upstreamArgumentsFile, readArguments);
+  const secrets = (): Secrets => ({
+    headers: headers?.value ?? NO_SECRETS.headers,
+    arguments: fixed?.value ?? NO_SECRETS.arguments,
+  });
   const { upstreamCaFile: ca } = settings;
   const server = new HttpUpstream(
     {

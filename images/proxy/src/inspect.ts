@@ -4,7 +4,8 @@ import { problemWithFile } from '../../kit/src/named-file.ts';
 import { readSessionSecret } from './era/session-id.ts';
 import { readKeys } from './front/key-file.ts';
 import { type ProxySettings, proxySettings as schema } from './settings.ts';
-import { readArguments, readHeaders } from './upstream/http/secret-object.ts';
+import { readArguments } from './upstream/http/arguments-file.ts';
+import { readHeaders } from './upstream/http/headers-file.ts';
 
 /** @returns a line for each file that cannot be used; settings that are not there are passed over */
 export async function inspectFiles(settings: Partial<ProxySettings>): Promise<readonly string[]> {

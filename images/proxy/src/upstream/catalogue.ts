@@ -80,7 +80,8 @@ export class Catalogue {
 
 /** What was offered last, to see whether another start of the server offers something else. */
 export class Offered {
-  readonly #digests = new Map<string, string>();
+  /** By list; undefined while clients know that it is no longer what they have seen. */
+  readonly #digests = new Map<string, string | undefined>();
 
   /** Lists that clients have seen. */
   methods(): string[] {
@@ -96,5 +97,10 @@ export class Offered {
     const before = this.#digests.get(method);
     this.#digests.set(method, digest);
     return before !== undefined && before !== digest;
+  }
+  /** The server has said itself that these lists changed. */
+  told(notification: string): void {
+    for (const [method, name] of Object.entries(CHANGES))
+      if (name === notification && this.#digests.has(method)) this.#digests.set(method, undefined);
   }
 }

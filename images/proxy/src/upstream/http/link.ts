@@ -2,40 +2,54 @@
 import { isLegacyVersion, LEGACY_VERSIONS } from '../../era/versions.ts';
 import type { JsonObject } from '../../jsonrpc/message.ts';
 import type { ServerResponse } from '../../jsonrpc/server-message.ts';
-import { readHandshake, readToolNames } from '../handshake.ts';
+import { Catalogue } from '../catalogue.ts';
+import { readHandshake } from '../handshake.ts';
 import type { Handshake, Pieces } from '../upstream.ts';
 import { hearOwnStream } from './listening.ts';
 import type { RemoteResponse } from './remote.ts';
 import { type Outgoing, Requests, type RequestsOptions } from './requests.ts';
+import { readFrom, resultOf } from './result.ts';
+import { ToolInputs } from './tool-inputs.ts';
 import { Trouble } from './trouble.ts';
 import { Wire } from './wire.ts';
 
 export interface LinkOptions extends Omit<RequestsOptions, 'wire'> {
   readonly generation: number;
   readonly clientInfo: JsonObject;
-  /** The server has forgotten the session, or its own stream ended: a look at it is due. */
+  /** Changes of its lists may have been missed. */
+  onGap(): void;
+  /** The server has forgotten the session, or its own stream was cut: a look at it is due. */
   onSuspicion(trouble: Trouble): void;
 }
 
 /** The revision that servers are asked for: the newest with a handshake. */
 const NEWEST_HANDSHAKE = LEGACY_VERSIONS.at(-1);
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
-const MAX_TOOL_PAGES = 20;
+/** How long a list holds that the server would not say had changed. */
+const LIST_LIFE_MS = 60_000;
 
 export class Link {
   readonly generation: number;
   handshake: Handshake = { protocolVersion: '', capabilities: {}, serverInfo: {} };
-  tools: ReadonlySet<string> = new Set();
+  tools = new ToolInputs();
+  readonly catalogue: Catalogue;
   readonly #options: LinkOptions;
   readonly #wire: Wire;
   readonly #requests: Requests;
   readonly #closed = new AbortController();
+  /** Whether its own stream is open, and ever was. */
+  #hears = false;
+  #heard = false;
 
   private constructor(options: LinkOptions) {
     this.#options = options;
     this.generation = options.generation;
     this.#wire = new Wire(options);
     this.#requests = new Requests({ ...options, wire: this.#wire });
+    this.catalogue = new Catalogue({
+      now: () => options.clock.now(),
+      lifeOf: (method) => (this.#tellsOf(method) ? Number.POSITIVE_INFINITY : LIST_LIFE_MS),
+    });
   }
 
   /** @throws Trouble, or the signal's reason */
@@ -51,8 +65,22 @@ export class Link {
   }
 
   /** Sends a request. @throws Trouble when it gets no answer, the signal's reason when it is given up */
-  request(outgoing: Outgoing): Promise<ServerResponse> {
-    return this.#requests.send(outgoing);
+  async request(outgoing: Outgoing): Promise<ServerResponse> {
+    const response = await this.#requests.send(outgoing);
+    // No client knows a tool whose list did not come by here.
+    if (outgoing.method === 'tools/list' && !response.failed)
+      this.tools.learn(resultOf('tools/list', response, this.#options.remote));
+    return response;
+  }
+
+  /** True when the server has what this method is about. */
+  offers(method: string): boolean {
+    return this.#capability(method) !== undefined;
+  }
+
+  /** A list from its beginning. @throws Trouble, or the signal's reason */
+  list(method: string, signal: AbortSignal): Promise<ServerResponse> {
+    return this.request({ method, build: plain(method), signal });
   }
 
   /** @throws Trouble when the server does not answer a ping within the signal */
@@ -60,19 +88,10 @@ export class Link {
     await this.request({ method: 'ping', build: plain('ping'), signal });
   }
 
-  /** Names of the tools. @throws Trouble */
-  async listTools(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const names = new Set<string>();
-    if (this.handshake.capabilities.tools === undefined) return names;
-    let cursor: string | undefined;
-    for (let page = 0; page < MAX_TOOL_PAGES; page++) {
-      const params = cursor === undefined ? {} : { cursor };
-      const { tools, next } = readToolNames(await this.#ask('tools/list', params, signal));
-      for (const name of tools) names.add(name);
-      if (next === undefined) break;
-      cursor = next;
-    }
-    return names;
+  /** Reads all pages of the tools anew. @throws Trouble, or the signal's reason */
+  async readTools(signal: AbortSignal): Promise<void> {
+    if (!this.offers('tools/list')) return;
+    this.tools = await ToolInputs.read((params) => this.#ask('tools/list', params, signal));
   }
 
   /** Ends the session, also at the server; never rejects. */
@@ -91,18 +110,40 @@ export class Link {
     const start = performance.now();
     await this.#shakeHands(signal);
     await this.#wire.note('notifications/initialized', undefined, signal);
-    this.tools = await this.listTools(signal);
+    await this.readTools(signal);
     log.info('upstream_ready', {
       generation,
       ms: Math.round(performance.now() - start),
       protocol: this.handshake.protocolVersion,
       session: this.hasSession,
-      tools: [...this.tools],
+      tools: [...this.tools.names],
     });
     void hearOwnStream({
       ...this.#requests.resumption(this.#closed.signal),
+      onOpen: (whole) => this.#listening(whole),
+      onEnd: () => {
+        this.#hears = false;
+      },
       onSuspicion: (trouble) => this.#options.onSuspicion(trouble),
     });
+  }
+
+  #listening(whole: boolean): void {
+    this.#hears = true;
+    if (!whole) this.catalogue.clear();
+    if (!whole && this.#heard) this.#options.onGap();
+    this.#heard = true;
+  }
+
+  #capability(method: string): unknown {
+    const [kind = ''] = method.split('/');
+    return this.handshake.capabilities[kind];
+  }
+
+  /** Whether the server would say that this list changed, and be heard. */
+  #tellsOf(method: string): boolean {
+    const capability = this.#capability(method) as { listChanged?: unknown } | null | undefined;
+    return this.#hears && capability?.listChanged === true;
   }
 
   async #shakeHands(signal: AbortSignal): Promise<void> {
@@ -113,7 +154,7 @@ export class Link {
       const given = headers['mcp-session-id'];
       if (typeof given === 'string' && SESSION_ID.test(given)) session = given;
     });
-    this.handshake = this.#read(() => readHandshake(result));
+    this.handshake = readFrom(remote, () => readHandshake(result));
     const { protocolVersion } = this.handshake;
     if (!isLegacyVersion(protocolVersion))
       throw new Trouble(
@@ -129,33 +170,9 @@ export class Link {
     signal: AbortSignal,
     onResponse: (response: RemoteResponse) => void = () => {},
   ): Promise<unknown> {
-    const { bytes } = await this.request({
-      method,
-      build: plain(method, params),
-      signal,
-      onResponse,
-    });
-    return this.#read(() => {
-      const { result, error } = JSON.parse(bytes.toString('utf8')) as {
-        result?: unknown;
-        error?: { message?: unknown };
-      };
-      if (error) throw new Error(`refuses ${method}: ${String(error.message).slice(0, 300)}`);
-      return result;
-    });
-  }
-
-  /** What cannot be read in an answer is a trouble of the server. */
-  #read<T>(read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      const what = error instanceof Error ? error.message : String(error);
-      throw new Trouble(
-        'upstream_unwell',
-        `the MCP server at ${this.#options.remote.address}: ${what}`,
-      );
-    }
+    const build = plain(method, params);
+    const response = await this.#requests.send({ method, build, signal, onResponse });
+    return resultOf(method, response, this.#options.remote);
   }
 }
 

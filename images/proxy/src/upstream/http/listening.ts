@@ -57,14 +57,21 @@ export async function resume(
   }
 }
 
+export interface OwnStreamOptions extends Resumption {
+  /** The stream is open. `whole`: it goes on where it ended, so nothing was missed. */
+  onOpen(whole: boolean): void;
+  /** The stream ended; what the server says from now on is missed. */
+  onEnd(): void;
+  /** The server has forgotten the session, or the connection was lost. */
+  onSuspicion(trouble: Trouble): void;
+}
+
 /**
  * Keeps the stream open on which the server speaks on its own account, if it offers one, until the signal aborts.
  * Never rejects.
  */
-export async function hearOwnStream(
-  options: Resumption & { onSuspicion(trouble: Trouble): void },
-): Promise<void> {
-  const { remote, clock, signal, incoming, open, onSuspicion } = options;
+export async function hearOwnStream(options: OwnStreamOptions): Promise<void> {
+  const { remote, clock, signal, incoming, open, onOpen, onEnd, onSuspicion } = options;
   let end: StreamEnd = { lastEventId: undefined, retryMs: undefined };
   for (let failures = 0; !signal.aborted; ) {
     const start = clock.now();
@@ -74,6 +81,7 @@ export async function hearOwnStream(
       const response = await open(end.lastEventId, 'stream');
       if (contentType(response) !== 'text/event-stream') throw noStream(remote, response);
       opened = true;
+      onOpen(end.lastEventId !== undefined);
       await readStream(response, incoming, (next) => {
         end = {
           lastEventId: next.lastEventId ?? end.lastEventId,
@@ -84,6 +92,7 @@ export async function hearOwnStream(
       if (signal.aborted) return;
       trouble = remote.trouble(error);
     }
+    if (opened) onEnd();
     if (trouble?.code === 'session_gone') return onSuspicion(trouble);
     // It offers none, or not to us: what changes there is then heard at the next handshake.
     if (trouble && !opened && !trouble.passing) return;

@@ -26,7 +26,7 @@ function needle(value: string): Needle {
 }
 
 /** The credential in a header's or argument's value: what stands behind a scheme such as Bearer. */
-const bare = (value: string) => value.replace(/^(Bearer|Basic|Token|ApiKey) +/i, '');
+export const bare = (value: string) => value.replace(/^(Bearer|Basic|Token|ApiKey) +/i, '');
 
 export class Redactor {
   readonly #needles: readonly Needle[];

@@ -4,7 +4,7 @@ import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { errorText } from '../../../../kit/src/logger.ts';
 import { isUntrusted, trustedAuthorities } from '../../hop/authorities.ts';
 import type { Pieces } from '../upstream.ts';
-import type { Headers } from './secret-object.ts';
+import type { Headers } from './headers-file.ts';
 import { Trouble } from './trouble.ts';
 
 export interface RemoteOptions {
