@@ -1,5 +1,5 @@
 import { CommandError, EXIT } from '../command-error.ts';
-import { runSql } from '../mcp/mcp-client.ts';
+import { notOffered, runSql, TOOL } from '../mcp/mcp-client.ts';
 import type { Display } from '../terminal/tasks.ts';
 
 const WEATHER = 'Samples."samples.dremio.com"."NYC-weather.csv"';
@@ -16,6 +16,7 @@ export interface Proof {
 
 /**
  * Runs a real query the way a client does: through the URL, with the key.
+ * @returns nothing when the settings keep queries from the key and leave it other tools
  * @throws CommandError (exit 4) when it fails or brings something else than it must
  */
 export async function prove(options: {
@@ -24,7 +25,7 @@ export async function prove(options: {
   demo: boolean;
   display: Display;
   signal: AbortSignal;
-}): Promise<Proof> {
+}): Promise<Proof | undefined> {
   const { url, key, demo, display, signal } = options;
   const sql = demo ? `SELECT COUNT(*) AS total_records FROM ${WEATHER}` : 'SELECT 1 AS one';
   const expected = demo ? WEATHER_ROWS : 1;
@@ -33,6 +34,12 @@ export async function prove(options: {
   const started = performance.now();
   try {
     const answer = await runSql({ url, key, sql, timeoutMs: QUERY_MS, signal });
+    if (answer.kind === 'not_offered') {
+      const { tools } = answer;
+      if (tools.length === 0) throw notOffered(url, tools);
+      task.done(`not made: the key is offered ${tools.join(', ')}, and no ${TOOL}`);
+      return undefined;
+    }
     if (answer.kind === 'error')
       throw new CommandError(`The query through ${url} failed: ${answer.message}`, {
         exitCode: EXIT.notReady,

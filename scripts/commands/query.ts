@@ -1,6 +1,6 @@
 import { CommandError, EXIT } from '../command-error.ts';
 import { isRemote } from '../engine/docker-address.ts';
-import { runSql } from '../mcp/mcp-client.ts';
+import { notOffered, runSql } from '../mcp/mcp-client.ts';
 import { cellOf, columnsOf } from '../mcp/sql-answer.ts';
 import { accessOf, openSession, requireDeployment } from '../session.ts';
 import { quietDisplay } from '../terminal/quiet.ts';
@@ -29,6 +29,7 @@ export async function query(project: string, options: QueryOptions): Promise<voi
     );
   const { signal } = interrupted;
   const answer = await runSql({ url, key, sql: options.sql, timeoutMs: QUERY_MS, signal });
+  if (answer.kind === 'not_offered') throw notOffered(url, answer.tools);
   if (answer.kind === 'error')
     throw new CommandError(`The query failed: ${answer.message}`, { exitCode: EXIT.failed });
   if (options.json) process.stdout.write(`${JSON.stringify(answer.rows)}\n`);

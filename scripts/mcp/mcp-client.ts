@@ -7,7 +7,7 @@ import { CommandError, codeOf, EXIT, messageOf } from '../command-error.ts';
 import { NAMESPACE } from '../config/keys.ts';
 import { answerOf, type SqlAnswer } from './sql-answer.ts';
 
-const TOOL = 'RunSqlQuery';
+export const TOOL = 'RunSqlQuery';
 
 /** A query through the MCP URL, as any client makes it. */
 export interface QueryOptions {
@@ -36,12 +36,7 @@ export async function runSql(options: QueryOptions): Promise<SqlAnswer> {
     // Its name differs between versions of the official server: `s`, later `query`.
     const argument = Object.keys(tool?.inputSchema.properties ?? {})[0];
     if (argument === undefined)
-      throw new CommandError(`The server behind ${options.url} offers no ${TOOL}.`, {
-        advice: [
-          `It offers: ${tools.map(({ name }) => name).join(', ') || 'nothing'}`,
-          'Queries need the server mode FOR_DATA_PATTERNS: npm run up -- --unset serverMode',
-        ],
-      });
+      return { kind: 'not_offered', tools: tools.map(({ name }) => name) };
     const call = { name: TOOL, arguments: { [argument]: options.sql } };
     const answer = await client.callTool(call, undefined, request);
     return answerOf(answer as Parameters<typeof answerOf>[0]);
@@ -74,4 +69,15 @@ function translate(error: unknown, { url, timeoutMs }: QueryOptions): CommandErr
       'See why: npm run status',
     );
   return problem(`The query through ${url} failed: ${messageOf(error)}`, 'See why: npm run status');
+}
+
+/** What to say to someone who wants to query and may not. */
+export function notOffered(url: string, tools: readonly string[]): CommandError {
+  return new CommandError(`The key of this stack is offered no ${TOOL} at ${url}.`, {
+    exitCode: EXIT.failed,
+    advice: [
+      `It is offered: ${tools.join(', ') || 'nothing'}`,
+      'Settings that decide: serverMode (FOR_DATA_PATTERNS has it), toolsAllow, toolsDeny, toolsReadOnly, and tools in mcpKeys',
+    ],
+  });
 }

@@ -1,7 +1,9 @@
 /** What came of one statement. */
 export type SqlAnswer =
   | { readonly kind: 'rows'; readonly rows: readonly Readonly<Record<string, unknown>>[] }
-  | { readonly kind: 'error'; readonly message: string };
+  | { readonly kind: 'error'; readonly message: string }
+  /** The client may not query, or the server has no such tool; with the tools that there are. */
+  | { readonly kind: 'not_offered'; readonly tools: readonly string[] };
 
 interface ToolResult {
   readonly isError?: boolean;

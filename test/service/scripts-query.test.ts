@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { runSql } from '../../scripts/mcp/mcp-client.ts';
+import { prove } from '../../scripts/commands/prove.ts';
+import { notOffered, runSql } from '../../scripts/mcp/mcp-client.ts';
+import { quietDisplay } from '../../scripts/terminal/quiet.ts';
 
 const KEY = 'right-key';
 
 /** The part of an MCP server that a query needs, over Streamable HTTP with JSON answers and no session. */
 async function serve(
-  options: { argument?: string; tool?: string; status?: number; answer?: unknown },
+  options: { argument?: string; tools?: string[]; status?: number; answer?: unknown },
   test: (url: string, asked: unknown[]) => Promise<void>,
 ) {
   const asked: unknown[] = [];
@@ -23,7 +25,8 @@ async function serve(
     if (method === 'tools/list') {
       const properties = { [options.argument ?? 'query']: { type: 'string' } };
       const inputSchema = { type: 'object', properties };
-      return { tools: [{ name: options.tool ?? 'RunSqlQuery', inputSchema }] };
+      const names = options.tools ?? ['RunSqlQuery'];
+      return { tools: names.map((name) => ({ name, inputSchema })) };
     }
     asked.push(params.arguments);
     return {
@@ -79,7 +82,7 @@ describe('a query through the MCP URL', () => {
     });
   });
 
-  it('says that nothing listens, that the server is not ready, or has no such tool', async () => {
+  it('says that nothing listens, or that the server is not ready', async () => {
     let gone = '';
     await serve({}, async (url) => {
       gone = url;
@@ -89,9 +92,14 @@ describe('a query through the MCP URL', () => {
       exitCode: 4,
     });
     await serve({ status: 503 }, (url) => assert.rejects(ask(url), { message: /is not ready\.$/ }));
-    await serve({ tool: 'Other' }, (url) =>
-      assert.rejects(ask(url), { message: /offers no RunSqlQuery/ }),
-    );
+  });
+
+  it('says which tools there are when the query is not among them', async () => {
+    await serve({ tools: ['Other'] }, async (url) => {
+      const { kind, tools } = (await ask(url)) as { kind: string; tools: string[] };
+      assert.deepEqual([kind, tools], ['not_offered', ['Other']]);
+      assert.deepEqual(notOffered(url, tools).advice[0], 'It is offered: Other');
+    });
   });
 
   it('ends at once when it is interrupted', async () => {
@@ -103,5 +111,30 @@ describe('a query through the MCP URL', () => {
         reason,
       );
     });
+  });
+});
+
+describe('the query that proves a deployment', () => {
+  const proof = (url: string) => {
+    const signal = new AbortController().signal;
+    return prove({ url, key: KEY, demo: false, display: quietDisplay(), signal });
+  };
+
+  it('is made through the URL, and must bring what it asked for', async () => {
+    await serve({ answer: { result: [{ one: 1 }] } }, async (url) => {
+      assert.equal((await proof(url))?.value, 1);
+    });
+    await serve({ answer: { result: [{ one: 2 }] } }, (url) =>
+      assert.rejects(proof(url), { message: /brought 2 instead of 1/, exitCode: 4 }),
+    );
+  });
+
+  it('is left out where the settings keep queries from the key, but not where they leave it nothing', async () => {
+    await serve({ tools: ['GetSchemaOfTable'] }, async (url) => {
+      assert.equal(await proof(url), undefined);
+    });
+    await serve({ tools: [] }, (url) =>
+      assert.rejects(proof(url), { message: /offered no RunSqlQuery/ }),
+    );
   });
 });
