@@ -20,12 +20,18 @@ export interface SqlAnswer {
   rows: Record<string, unknown>[];
 }
 
-/** A caller of `RunSqlQuery`; the name of its argument differs between versions and is read from `tools/list`. */
-export async function sqlRunner(client: Client): Promise<(sql: string) => Promise<SqlAnswer>> {
+/** The name of the argument of `RunSqlQuery`, which differs between versions, from `tools/list`. */
+export async function sqlArgument(client: Client): Promise<string> {
   const { tools } = await client.listTools();
   const tool = tools.find(({ name }) => name === 'RunSqlQuery');
   const argument = Object.keys(tool?.inputSchema.properties ?? {})[0];
   if (!argument) throw new Error('RunSqlQuery is not offered, or takes no argument');
+  return argument;
+}
+
+/** A caller of `RunSqlQuery`. */
+export async function sqlRunner(client: Client): Promise<(sql: string) => Promise<SqlAnswer>> {
+  const argument = await sqlArgument(client);
   return async (sql) => {
     const answer = await client.callTool({ name: 'RunSqlQuery', arguments: { [argument]: sql } });
     const [part] = answer.content as { type: string; text?: string }[];
