@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,18 +15,12 @@ import {
   OTHER_KEY,
   openSession,
   post,
-  startBench,
   textOf,
   toolCall,
   until,
 } from '../fixtures/proxy/harness.ts';
-import {
-  type Asked,
-  listen,
-  type SdkServer,
-  serveScript,
-  serveSdk,
-} from '../fixtures/proxy/remote-server.ts';
+import { bridge, callOf, writeSecret } from '../fixtures/proxy/remote-bench.ts';
+import { listen, type SdkServer, serveScript, serveSdk } from '../fixtures/proxy/remote-server.ts';
 
 const SECRET = 'arg-token-4f9a8b7c6d5e';
 const BEARER = 'head-9e8d7c6b5a4f3e2d';
@@ -37,22 +31,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-async function file(name: string, value: unknown): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
-  await rename(`${path}.new`, path);
-  return path;
-}
-
-const settingsOf = (env: Record<string, string> = {}) => ({
-  DREMIO_URL: '',
-  UPSTREAM: 'http',
-  ...env,
-});
-
-/** A proxy before the remote server at `url`. */
-const bridge = (url: string, env: Record<string, string> = {}): Promise<Bench> =>
-  startBench({ env: settingsOf({ UPSTREAM_URL: url, ...env }) });
+const file = (name: string, value: unknown) => writeSecret(folder, name, value);
 
 for (const [stateful, json] of [
   [true, false],
@@ -228,157 +207,6 @@ describe('a remote server', () => {
       await bench.metrics(),
       /lakehouse_proxy_upstream_requests_total\{method="tools\/call",status="200"[^}]*\} \d+/,
     );
-  });
-});
-
-/** Answers to `tools/call` of a scripted server, and what the client gets for them. */
-async function callOf(
-  script: (asked: Asked) => void,
-  env: Record<string, string> = {},
-): Promise<{ status: number; headers: Headers; body: string; bench: Bench; calls: number }> {
-  let calls = 0;
-  await using server = await serveScript((asked) => {
-    if (asked.message?.method !== 'tools/call') return false;
-    calls++;
-    script(asked);
-    return true;
-  });
-  await using bench = await bridge(server.url, env);
-  const session = await openSession(bench.url);
-  const response = await post(bench.url, toolCall('query'), { 'mcp-session-id': session });
-  const body = await response.text();
-  return { status: response.status, headers: response.headers, body, bench, calls };
-}
-
-const event = (data: unknown, more = '') => `${more}data: ${JSON.stringify(data)}\n\n`;
-const stream = { 'content-type': 'text/event-stream' };
-
-describe('a remote server that refuses or fails', () => {
-  const failures: readonly [string, number, Record<string, string>, string, RegExp, number][] = [
-    ['401', 401, {}, 'bad token', /upstream_refused|refuses this proxy \(401\): bad token/, 200],
-    ['403', 403, {}, '', /refuses this proxy \(403\); UPSTREAM_HEADERS_FILE/, 200],
-    ['421', 421, {}, 'Invalid Host', /Host header \(421\): Invalid Host; UPSTREAM_HOST/, 200],
-    ['429', 429, { 'retry-after': '7' }, '', /too many requests \(429\)/, 503],
-    ['503', 503, { 'retry-after': '9' }, '', /cannot serve now \(503\)/, 503],
-    ['500', 500, {}, '{"error":{"message":"boom"}}', /answers 500: boom/, 200],
-    ['a redirect', 302, { location: 'http://x/' }, '', /redirect \(302\): UPSTREAM_URL/, 200],
-    ['a web page', 200, { 'content-type': 'text/html' }, '<b>', /text\/html, which is not/, 200],
-    ['202 without an answer', 202, {}, '', /202 and no content type, which is not MCP/, 200],
-    ['JSON of something else', 200, { 'content-type': 'application/json' }, '{}', /without a/, 200],
-    ['an empty stream', 200, stream, ': nothing\n\n', /without a result; it may have worked/, 200],
-  ];
-  for (const [name, status, headers, text, words, expected] of failures)
-    it(`answers the call in words: ${name}`, async () => {
-      const got = await callOf(({ response }) => response.writeHead(status, headers).end(text));
-      assert.match(got.body, words);
-      assert.equal(got.status, expected, got.body);
-      assert.equal(got.headers.get('retry-after'), headers['retry-after'] ?? null);
-      assert.equal(got.calls, 1);
-    });
-
-  it('never gets a call twice whose connection was lost', async () => {
-    const got = await callOf(({ response }) => response.destroy());
-    const { error } = JSON.parse(got.body) as { error: { code: number; data: Json } };
-    assert.deepEqual([error.code, error.data], [-32000, { reason: 'upstream_lost' }]);
-    assert.equal(got.calls, 1);
-  });
-
-  it('gets what only reads a second time when the connection was lost', async () => {
-    let lists = 0;
-    await using server = await serveScript(({ message, response }) => {
-      if (message?.method !== 'prompts/list' || lists++ > 0) return false;
-      response.destroy();
-      return true;
-    });
-    await using bench = await bridge(server.url);
-    const session = await openSession(bench.url);
-    const list = { jsonrpc: '2.0', id: 1, method: 'prompts/list' };
-    const answer = await post(bench.url, list, { 'mcp-session-id': session });
-    assert.deepEqual(await answer.json(), { jsonrpc: '2.0', id: 1, result: {} });
-    assert.equal(lists, 2);
-  });
-
-  it('is heard to the end when it ends a numbered stream early; the call is not sent again', async () => {
-    let id: number | undefined;
-    let resumed: string | string[] | undefined;
-    let calls = 0;
-    await using server = await serveScript(({ message, http, response }) => {
-      if (message?.method === 'tools/call') {
-        calls++;
-        id = message.id;
-        response.writeHead(200, stream).end('id: e1\nretry: 100\ndata:\n\n');
-        return true;
-      }
-      if (http.method !== 'GET' || http.headers['last-event-id'] === undefined) return false;
-      resumed = http.headers['last-event-id'];
-      response.writeHead(200, stream).end(event({ jsonrpc: '2.0', id, result: { late: true } }));
-      return true;
-    });
-    await using bench = await bridge(server.url);
-    const session = await openSession(bench.url);
-    const answer = await post(bench.url, toolCall('query'), { 'mcp-session-id': session });
-    assert.match(await answer.text(), /"late":true/);
-    assert.deepEqual([resumed, calls], ['e1', 1]);
-  });
-
-  it('fails one call alone with an answer above the limit, as JSON and in a stream', async () => {
-    for (const form of ['application/json', 'text/event-stream']) {
-      const got = await callOf(
-        ({ response, message }) => {
-          const answer = { jsonrpc: '2.0', id: message?.id, result: { x: 'y'.repeat(10_000) } };
-          const json = form === 'application/json';
-          response
-            .writeHead(200, { 'content-type': form })
-            .end(json ? JSON.stringify(answer) : event(answer));
-        },
-        { MESSAGE_LIMIT: '4096' },
-      );
-      assert.match(got.body, /result_too_large/, form);
-    }
-  });
-
-  it('is not well, and says why, until it is there; calls wait for it a moment', async () => {
-    const first = await serveScript(() => false);
-    await first[Symbol.asyncDispose]();
-    await using bench = await bridge(first.url);
-    await until(async () => (await bench.ready()).codes[0] === 'upstream_unreachable');
-    const opening = openSession(bench.url);
-    await using _second = await serveScript(() => false, first.port);
-    const session = await opening;
-    assert.equal((await callTool(bench.url, session, 'query')).error, undefined);
-    assert.deepEqual((await bench.ready()).codes, []);
-  });
-
-  it('is waited for while it restarts, since a call that reached nobody was not executed', async () => {
-    let calls = 0;
-    const script = ({ message }: Asked) => {
-      if (message?.method === 'tools/call') calls++;
-      return false;
-    };
-    const first = await serveScript(script);
-    await using bench = await bridge(first.url);
-    const session = await openSession(bench.url);
-    await callTool(bench.url, session, 'query');
-    await first[Symbol.asyncDispose]();
-    const answer = callTool(bench.url, session, 'query');
-    await until(async () => (await bench.ready()).codes[0] === 'upstream_unreachable');
-    await using _second = await serveScript(script, first.port);
-    assert.equal((await answer).error, undefined);
-    assert.equal(calls, 2);
-  });
-
-  it('is told to be refused while it refuses the credentials, and well once the file has good ones', async () => {
-    const path = await file('refused.json', { 'x-key': 'the-wrong-key-000001' });
-    await using server = await serveScript(({ http, response }) => {
-      if (http.headers['x-key'] === 'the-right-key-000001') return false;
-      response.writeHead(401).end(`the-wrong-key-000001 is wrong, the-wrong-k too`);
-      return true;
-    });
-    await using bench = await bridge(server.url, { UPSTREAM_HEADERS_FILE: path });
-    await until(async () => (await bench.ready()).codes[0] === 'upstream_refused');
-    assert.ok(!JSON.stringify(bench.log).includes('the-wrong-key'));
-    await file('refused.json', { 'x-key': 'the-right-key-000001' });
-    await until(async () => (await bench.ready()).status === 200);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../../../kit/src/clock.ts';
 import type { JsonObject } from '../../jsonrpc/message.ts';
 import { readRefusal } from './refusal.ts';
 import type { Remote, RemoteRequest, RemoteResponse } from './remote.ts';
+import { Trouble } from './trouble.ts';
 
 export interface WireOptions {
   readonly remote: Remote;
@@ -42,7 +43,7 @@ export class Wire {
       session: this.#session,
       version: this.#version,
     });
-    if (response.statusCode >= 200 && response.statusCode < 300) return response;
+    if (response.statusCode >= 200 && response.statusCode < 300) return plain(response, remote);
     throw await readRefusal(response, {
       clean,
       inSession: this.hasSession,
@@ -77,6 +78,17 @@ export class Wire {
       .then(discard)
       .catch(() => {});
   }
+}
+
+/** @throws Trouble for a compressed answer: nothing bounds what it becomes. */
+function plain(response: RemoteResponse, { address }: Remote): RemoteResponse {
+  const { 'content-encoding': coding = 'identity' } = response.headers;
+  if (coding === 'identity') return response;
+  discard(response);
+  throw new Trouble(
+    'upstream_unwell',
+    `the MCP server at ${address} answers with content encoding ${String(coding).slice(0, 40)}, which the proxy did not ask for; switch compression off there, or in the gateway before it`,
+  );
 }
 
 /** Reads a short rest, so that the connection can be used again; closes it for a long one. */
