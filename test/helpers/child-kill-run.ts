@@ -77,7 +77,7 @@ export async function runChildKills(options: ChildKillOptions): Promise<ChildKil
     {
       dremioUrl: dremio.url,
       dremioUsername: dremio.username,
-      ...(children === 1 ? {} : { childCount: String(children) }),
+      childCount: String(children),
     },
     { key: 'dremioPassword', value: dremio.password },
   );

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -429,6 +429,17 @@ describe('supervision', { concurrency: true }, () => {
   it('negotiates no newer revision than the child speaks', async (t) => {
     const { upstream } = upstreamFor(t, { args: ['--protocol=2025-06-18'] });
     assert.equal((await upstream.handshake(5_000))?.protocolVersion, '2025-06-18');
+  });
+
+  it('P2: gives no call to a child that has ended, although a process of its own still holds its output', async (t) => {
+    const { upstream } = upstreamFor(t, {});
+    await upstream.call(request('grandchild'), options());
+    const { pid } = upstream;
+    assert.ok(pid);
+    process.kill(pid, 'SIGKILL');
+    // Collected: the proxy has just been told.
+    await until(() => !existsSync(`/proc/${pid}`));
+    assert.equal((await upstream.call(request('echo', { text: 'x' }), options())).outcome, 'ok');
   });
 
   it('leaves no process behind, not even one that the child started', async (t) => {

@@ -117,9 +117,9 @@ export class Child {
     });
   }
 
-  /** False once the process is gone. */
+  /** False once the process is gone, which its calls may hear a moment later, with its last output. */
   get alive(): boolean {
-    return this.#dead === undefined;
+    return this.#dead === undefined && this.#process.running;
   }
 
   get pid(): number | undefined {

@@ -100,6 +100,11 @@ export class ChildProcess {
     return this.#process.pid;
   }
 
+  /** False once the process itself is gone; what it started may still run. */
+  get running(): boolean {
+    return this.#gone === 'no';
+  }
+
   /** Bytes that the process has not taken yet. */
   get unread(): number {
     return this.#gatheredBytes + (this.#process.stdin?.writableLength ?? 0);
