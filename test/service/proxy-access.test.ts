@@ -180,8 +180,8 @@ describe('who is let in', () => {
   });
 });
 
-describe('P14: what lets a client in', () => {
-  it('reaches neither the server nor Dremio, and the Dremio token reaches no client', async () => {
+describe('what lets a client in', () => {
+  it('P14: reaches neither the server nor Dremio, and the Dremio token reaches no client', async () => {
     const session = await openSession(bench.url);
     const headers = { 'mcp-session-id': session, cookie: `key=${KEY}`, 'x-api-key': KEY };
     const answers: string[] = [];

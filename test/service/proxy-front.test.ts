@@ -71,12 +71,12 @@ describe('who is let in', () => {
   const statusWith = async (headers: Record<string, string | string[]>) =>
     (await raw('POST', { ...good(), ...headers }, { body: ping })).status;
 
-  it('serves the loopback hosts on any port', async () => {
+  it('P12: serves the loopback hosts on any port', async () => {
     for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:65535', '[::1]:8080'])
       assert.equal(await statusWith({ host }), 200, host);
   });
 
-  it('refuses every other host with 403, also with a valid key', async () => {
+  it('P12: refuses every other host with 403, also with a valid key', async () => {
     const hosts = [
       'evil.example',
       'localhost.',
@@ -99,7 +99,7 @@ describe('who is let in', () => {
       assert.equal(await statusWith({ origin }), 200, origin);
   });
 
-  it('refuses every other origin with 403, also with a valid key', async () => {
+  it('P12: refuses every other origin with 403, also with a valid key', async () => {
     const origins = [
       'null',
       'https://localhost',
@@ -118,7 +118,7 @@ describe('who is let in', () => {
     assert.equal(await statusWith({ origin: ['http://localhost', 'http://evil.example'] }), 403);
   });
 
-  it('asks for a key on every method and path, and for a valid one', async () => {
+  it('P11: asks for a key on every method and path, and for a valid one', async () => {
     const wrong: (string | string[] | undefined)[] = [undefined, '', 'Bearer', 'Bearer ', KEY];
     wrong.push(`Basic ${KEY}`, `Bearer ${KEY}x`, `Bearer ${KEY.slice(1)}`, `Bearer ${KEY} ${KEY}`);
     wrong.push(`Bearer ${KEY.toUpperCase()}`, [`Bearer ${KEY}`, `Bearer ${OTHER_KEY}`]);
@@ -260,7 +260,7 @@ describe('requests that are not as they should be', () => {
     assert.equal((await raw('POST', good(), { path: '/mcp?x=1', body: ping })).status, 200);
   });
 
-  it('answers 415 to a body of another type, 406 to a client that takes neither form', async () => {
+  it('fault 22: answers 415 to a body of another type, 406 to a client that takes neither form', async () => {
     for (const type of ['text/plain', 'application/json-rpc', 'application/x-www-form-urlencoded'])
       assert.equal(
         (await post(bench.url, ping, { ...withSession(), 'content-type': type })).status,
@@ -288,7 +288,7 @@ describe('requests that are not as they should be', () => {
     assert.equal(await typeFor('text/event-stream'), 'text/event-stream');
   });
 
-  it('answers 400 to a revision that it does not speak', async () => {
+  it('fault 23: answers 400 to a revision that it does not speak', async () => {
     const status = async (version: string) =>
       (await post(bench.url, ping, { ...withSession(), 'mcp-protocol-version': version })).status;
     for (const version of ['2026-07-28', '2025-11-26', 'x'])
@@ -296,7 +296,7 @@ describe('requests that are not as they should be', () => {
     for (const version of ['2025-11-25', '2025-03-26']) assert.equal(await status(version), 200);
   });
 
-  it('answers 400 and -32700 to what is not JSON', async () => {
+  it('fault 22: answers 400 and -32700 to what is not JSON', async () => {
     const bodies: (string | Uint8Array)[] = ['', '{', 'hello', '{"a":1}x', '\ufeff{}'];
     bodies.push(Buffer.from([0x22, 0xff, 0x22]), Buffer.from('{"jsonrpc":"2.0"\0}'));
     for (const body of bodies) {
@@ -306,7 +306,7 @@ describe('requests that are not as they should be', () => {
     }
   });
 
-  it('answers 400 and -32600 to JSON that is not JSON-RPC', async () => {
+  it('fault 22: answers 400 and -32600 to JSON that is not JSON-RPC', async () => {
     const bodies = [
       '1',
       'null',
@@ -338,7 +338,7 @@ describe('requests that are not as they should be', () => {
     }
   });
 
-  it('answers 413 to a body above the limit, with a length or without, and serves the next request', async () => {
+  it('P10, fault 22: answers 413 to a body above the limit, with a length or without, and serves the next request', async () => {
     const large = JSON.stringify(toolCall('echo', { text: 'x'.repeat(5 * 1024 * 1024) }));
     const announced = await post(bench.url, large, withSession());
     assert.equal(announced.status, 413);
@@ -351,7 +351,7 @@ describe('requests that are not as they should be', () => {
     assert.equal((await post(bench.url, ping, withSession())).status, 200);
   });
 
-  it('accepts a batch in the revision that has them, and refuses it in the others', async () => {
+  it('fault 22: accepts a batch in the revision that has them, and refuses it in the others', async () => {
     const batch = [
       toolCall('echo', { text: 'one' }, 1),
       { jsonrpc: '2.0', method: 'notifications/initialized' },
@@ -384,7 +384,7 @@ describe('requests that are not as they should be', () => {
     }
   });
 
-  it('cuts a client that sends its headers or its body too slowly with 408', async () => {
+  it('P9, fault 21: cuts a client that sends its headers or its body too slowly with 408', async () => {
     const front = await startFront({
       port: 0,
       guard: {
@@ -419,7 +419,7 @@ describe('requests that are not as they should be', () => {
 });
 
 describe('answers', () => {
-  it('gives each of 200 concurrent posts with the same id its own answer', async () => {
+  it('P13: gives each of 200 concurrent posts with the same id its own answer', async () => {
     const texts = Array.from({ length: 200 }, (_, i) => `payload ${i}`);
     const answers = await Promise.all(
       texts.map((text) => callTool(bench.url, session, 'echo', { text }, 1)),

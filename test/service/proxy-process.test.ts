@@ -84,7 +84,7 @@ describe('the process', { concurrency: true }, () => {
     return join(folder, name);
   };
 
-  it('refuses to start without keys: exit code 69 and the reason in words', async () => {
+  it('P11: refuses to start without keys: exit code 69 and the reason in words', async () => {
     const { code, problems } = await refusal({ MCP_KEYS_FILE: join(folder, 'none') });
     assert.equal(code, 69);
     assert.match(problems.join('\n'), /^MCP_KEYS_FILE is \/.*none, which does not exist; expected/);
@@ -103,7 +103,7 @@ describe('the process', { concurrency: true }, () => {
     assert.match(problems[2] ?? '', /has the header Host, which is set by UPSTREAM_HOST/);
   });
 
-  it('refuses to start with every problem of settings and files in one run', async () => {
+  it('P11, P12: refuses to start with every problem of settings and files in one run', async () => {
     const secret = 'a-secret-in-the-wrong-place';
     const { code, problems, output } = await refusal({
       PORT: 'x',

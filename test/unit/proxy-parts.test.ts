@@ -248,7 +248,7 @@ describe('allow-lists', () => {
       assert.ok(!allows(origin), origin);
   });
 
-  it('refuse entries that mean nothing', () => {
+  it('P12: refuse entries that mean nothing', () => {
     const problemOf = (env: Record<string, string>) => {
       const { problems } = inspectSettings(proxySettings, { DREMIO_URL: 'http://d', ...env });
       assert.equal(problems.length, 1);
