@@ -182,7 +182,7 @@ describe('a proxy before one child', () => {
     assert.deepEqual((await Promise.all(twins)).map(textOf), ['awake', 'awake']);
   });
 
-  it('finishes a call whose client went away: in these revisions that is no cancelling', async () => {
+  it('P8: finishes a call whose client went away: in these revisions that is no cancelling', async () => {
     const gone = new AbortController();
     const left = fetch(bench.url, {
       method: 'POST',

@@ -296,6 +296,12 @@ describe('requests that are not as they should be', () => {
     for (const version of ['2025-11-25', '2025-03-26']) assert.equal(await status(version), 200);
   });
 
+  it('fault 23: goes by the body alone in these revisions, whatever headers of a later one say', async () => {
+    const headers = { ...withSession(), 'mcp-method': 'tools/call', 'mcp-name': 'die' };
+    const answer = await post(bench.url, ping, headers);
+    assert.deepEqual(await answer.json(), { jsonrpc: '2.0', id: 1, result: {} });
+  });
+
   it('fault 22: answers 400 and -32700 to what is not JSON', async () => {
     const bodies: (string | Uint8Array)[] = ['', '{', 'hello', '{"a":1}x', '\ufeff{}'];
     bodies.push(Buffer.from([0x22, 0xff, 0x22]), Buffer.from('{"jsonrpc":"2.0"\0}'));

@@ -38,8 +38,10 @@ describe('clients that go away', () => {
       const abort = new AbortController();
       const calls = Array.from({ length: 200 }, async (_, i) => {
         // Half of them have a stream to lose, the others wait for JSON.
-        const meta = i % 2 ? undefined : { progressToken: `${wave}.${i}` };
-        const body = JSON.stringify(toolCall('wait', {}, 1, meta));
+        const id = `${wave}.${i}`;
+        const body = JSON.stringify(
+          toolCall('wait', {}, id, i % 2 ? undefined : { progressToken: id }),
+        );
         await (
           await fetch(bench.url, { method: 'POST', headers, body, signal: abort.signal })
         ).text();
