@@ -1,5 +1,5 @@
 import { it } from 'node:test';
-import { runChildKills } from '../helpers/child-kill-run.ts';
+import { MIB, runChildKills } from '../helpers/child-kill-run.ts';
 import { judge, summary } from '../helpers/child-kill-verdict.ts';
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? '30');
@@ -16,6 +16,7 @@ for (const children of CHILDREN)
       tokenLifeMs: 60_000,
       children,
       seed: SEED,
+      memoryGrowth: 20 * MIB,
       // A diagnostic shows when the test has ended; this is long before.
       note: (text) => console.log(`${new Date().toISOString()} ${text}`),
     });

@@ -3,11 +3,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../../images/kit/src/clock.ts';
 import { createLogger } from '../../images/kit/src/logger.ts';
 import { type ClientRequest, parsePayload } from '../../images/proxy/src/jsonrpc/message.ts';
-import { WATCH } from '../../images/proxy/src/upstream/stdio/life.ts';
+import { Child } from '../../images/proxy/src/upstream/stdio/child.ts';
+import { Life, WATCH } from '../../images/proxy/src/upstream/stdio/life.ts';
 import { ChildMemory } from '../../images/proxy/src/upstream/stdio/memory.ts';
+import type { Launch } from '../../images/proxy/src/upstream/stdio/process.ts';
 import {
   StdioUpstream,
   type StdioUpstreamOptions,
@@ -19,6 +22,14 @@ const CALLS = Number(process.env.POOL_CALLS ?? 1_000);
 const parse = (message: Json): ClientRequest =>
   parsePayload(Buffer.from(JSON.stringify(message))).messages[0] as ClientRequest;
 
+const LAUNCH: Launch = {
+  command: process.execPath,
+  args: [FAKE_CHILD],
+  env: { PATH: '/usr/bin:/bin' },
+  cwd: tmpdir(),
+  release: async () => {},
+};
+
 type Bed = { after(fn: () => Promise<void>): void };
 
 /** An upstream of its own, stopped when the test ends; `most` is the largest number of its living children. */
@@ -26,13 +37,7 @@ function poolFor(test: Bed, options: Partial<StdioUpstreamOptions> = {}) {
   const starts: string[] = [];
   const seen = { most: 0 };
   const upstream = new StdioUpstream({
-    launch: async () => ({
-      command: process.execPath,
-      args: [FAKE_CHILD],
-      env: { PATH: '/usr/bin:/bin' },
-      cwd: tmpdir(),
-      release: async () => {},
-    }),
+    launch: async () => LAUNCH,
     clientInfo: { name: 'test', version: '1' },
     messageLimit: 1_000_000,
     startPatienceMs: 10_000,
@@ -143,6 +148,40 @@ describe('a pool of children', () => {
     process.kill(pid, 'SIGSTOP');
     await until(() => starts.includes('hung'), 10_000);
     assert.equal((await call(toolCall('echo'))).outcome, 'ok');
+  });
+
+  it('says killed of a child that is killed while a ping waits for its answer, not hung', async (t) => {
+    const log = createLogger({
+      service: 'proxy',
+      level: 'error',
+      destination: { write: () => true },
+    });
+    const child = new Child({
+      // Its folder is removed before its end is told.
+      launch: { ...LAUNCH, release: () => setImmediate() },
+      generation: 1,
+      messageLimit: 1_000_000,
+      memory: new ChildMemory(),
+      clock: systemClock,
+      log,
+    });
+    const life = new Life({
+      child,
+      clientInfo: { name: 'test', version: '1' },
+      capabilities: {},
+      watch: { ...WATCH, pingEveryMs: 20, pingPatienceMs: 10_000 },
+      clock: systemClock,
+      log,
+      prepare: async () => {},
+    });
+    t.after(() => life.stop());
+    assert.ok(await life.opened);
+    const { pid } = child;
+    assert.ok(pid);
+    process.kill(pid, 'SIGSTOP');
+    await until(() => life.doubtful);
+    process.kill(pid, 'SIGKILL');
+    assert.equal((await life.ended).reason, 'killed');
   });
 
   it('says so when the kernel took a child for its memory', async (t) => {

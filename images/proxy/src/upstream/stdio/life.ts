@@ -177,7 +177,8 @@ export class Life {
     this.#asking++;
     const answers = await this.child.ping(patienceMs);
     this.#asking--;
-    if (answers || this.#over.signal.aborted) return;
+    // One that has ended by itself answers no more either, and is not hung.
+    if (answers || !this.child.alive || this.#over.signal.aborted) return;
     this.#killedAs ??= 'hung';
     this.child.kill();
   }
