@@ -15,9 +15,9 @@ import {
   NOWHERE,
   OTHER_KEY,
   prepareFolder,
-  startBench,
   writeTokenFile,
 } from '../fixtures/proxy/harness.ts';
+import { serveScript } from '../fixtures/proxy/remote-server.ts';
 import { type ScriptedDremio, startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
 
 const MAIN = fileURLToPath(new URL('../../images/proxy/src/main.ts', import.meta.url));
@@ -123,24 +123,95 @@ describe('proxy check', () => {
     );
   });
 
-  it('opens a session with a remote server, and asks nothing of Dremio then', async () => {
-    await using remote = await startBench();
-    const headers = join(folder, 'headers.json');
-    await writeFile(headers, JSON.stringify({ authorization: `Bearer ${KEY}` }), { mode: 0o600 });
-    const { code, lines } = await check({
-      UPSTREAM: 'http',
-      UPSTREAM_URL: remote.url,
-      UPSTREAM_HEADERS_FILE: headers,
-      DREMIO_URL: '',
-      REFRESHER_URL: '',
+  const remoteEnvironment = { UPSTREAM: 'http', DREMIO_URL: '', REFRESHER_URL: '' };
+  const secretFile = async (name: string, value: unknown) => {
+    const path = join(folder, name);
+    await writeFile(path, JSON.stringify(value), { mode: 0o600 });
+    return path;
+  };
+  const property = { type: 'string' };
+  const remoteTools = [
+    { name: 'health', inputSchema: { type: 'object', properties: {} } },
+    { name: 'whoami', inputSchema: { properties: { auth_token: property, role: property } } },
+    { name: 'query', inputSchema: { properties: { auth_token: property, sql: property } } },
+  ];
+
+  it('opens a session with a remote server and ends it, and says what its tools get', async () => {
+    const asked: string[] = [];
+    await using remote = await serveScript(({ http, message, answer }) => {
+      asked.push(message?.method ?? http.method ?? '');
+      if (message?.method === 'initialize') {
+        const serverInfo = { name: 'super\ntable', version: '1.3.0' };
+        const capabilities = { tools: {} };
+        answer(
+          { protocolVersion: '2025-06-18', capabilities, serverInfo },
+          { 'mcp-session-id': 'x' },
+        );
+      } else if (message?.method === 'tools/list') answer({ tools: remoteTools });
+      else return false;
+      return true;
     });
+    const settings = {
+      ...remoteEnvironment,
+      UPSTREAM_URL: remote.url,
+      UPSTREAM_HEADERS_FILE: await secretFile('headers.json', { authorization: `Bearer ${TOKEN}` }),
+      UPSTREAM_ARGUMENTS_FILE: await secretFile('arguments.json', {
+        '*': { auth_token: TOKEN, role: 'reader' },
+        query: { limit: '5' },
+      }),
+    };
+    const { code, lines } = await check(settings);
     assert.deepEqual(lines.slice(2), [
       'ok      keys      laptop, agent (2 keys, rules for tools, maxInFlight 4)',
-      `ok      server    opens a session at ${new URL(remote.url).origin}`,
+      `ok      server    opens a session at ${new URL(remote.url).origin}: super table 1.3.0, revision 2025-06-18, keeps sessions, without TLS`,
+      'ok      headers   authorization',
+      'ok      tools     health, whoami, query',
+      'ok      arguments auth_token to whoami, query',
+      'ok      arguments role to whoami',
+      'ok      arguments limit to query',
+      'ok      arguments role, limit: below 16 characters, so taken for no secret, and left where the server quotes it',
     ]);
     assert.equal(code, 0);
+    assert.ok(asked.includes('DELETE') && !asked.includes('tools/call'));
+
+    await secretFile('arguments.json', {
+      '*': { auth_tokn: TOKEN },
+      sql_query: { role: 'reader' },
+    });
+    const mistaken = await check(settings);
+    assert.equal(mistaken.code, 1);
+    assert.deepEqual(mistaken.lines.slice(-2), [
+      'wrong   arguments no tool of the server takes the argument auth_tokn',
+      'wrong   arguments the server offers no tool sql_query',
+    ]);
     const both = await check({ UPSTREAM: 'http', UPSTREAM_URL: remote.url });
     assert.match(both.lines.join(), /wrong {3}settings {2}DREMIO_URL is set, but UPSTREAM is http/);
+  });
+
+  it('says what is wrong with a remote server, and with the setting that mends it', async () => {
+    for (const [status, body, words] of [
+      [
+        401,
+        `bad ${TOKEN}`,
+        /: .* refuses this proxy \(401\): bad \[redacted\]; UPSTREAM_HEADERS_FILE/,
+      ],
+      [404, '', /there is no MCP endpoint at .* \(404\): UPSTREAM_URL is wrong/],
+      [421, 'Invalid Host header', /\(421\): Invalid Host header; UPSTREAM_HOST sets/],
+    ] as const) {
+      await using remote = await serveScript(({ response }) => {
+        response.writeHead(status).end(body);
+        return true;
+      });
+      const { code, lines } = await check({
+        ...remoteEnvironment,
+        UPSTREAM_URL: remote.url,
+        UPSTREAM_HEADERS_FILE: await secretFile('headers.json', { 'x-key': TOKEN }),
+      });
+      assert.equal(code, 1);
+      assert.match(lines.at(-1) ?? '', words);
+    }
+    const gone = await check({ ...remoteEnvironment, UPSTREAM_URL: NOWHERE });
+    assert.match(gone.lines.at(-1) ?? '', /^wrong {3}server .* cannot be reached: .*ECONNREFUSED/);
   });
 
   it('is a command of the image, and explained to whoever types something else', async () => {

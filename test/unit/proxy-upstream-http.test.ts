@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { createLogger } from '../../images/kit/src/logger.ts';
 import { inspectSettings, readSettings, SettingsError } from '../../images/kit/src/settings.ts';
 import { checkUpstream, chooseUpstream } from '../../images/proxy/src/choice.ts';
 import { type ClientRequest, parsePayload } from '../../images/proxy/src/jsonrpc/message.ts';
 import { proxySettings } from '../../images/proxy/src/settings.ts';
+import { Additions } from '../../images/proxy/src/upstream/http/additions.ts';
 import { readArguments } from '../../images/proxy/src/upstream/http/arguments-file.ts';
 import { markFailure } from '../../images/proxy/src/upstream/http/error-status.ts';
 import { FixedArguments } from '../../images/proxy/src/upstream/http/fixed-arguments.ts';
@@ -344,6 +346,34 @@ describe('credentials in what a server sends', () => {
   it('are not confused with short values and parts of words', () => {
     for (const text of ['superadmin', 'plain-words', 'only-here', 'f4k3c0', ''])
       assert.equal(redact.text(text), text);
+  });
+});
+
+describe('what the files add', () => {
+  it('is kept from coming back until the change after the next, as calls under way still have it', () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => lines.push(line) };
+    const log = createLogger({ service: 'test', level: 'info', destination });
+    const token = (n: number) => `token-number-${n}-0123456789`;
+    const secrets = (n: number) => ({
+      headers: { authorization: `Bearer header-${token(n)}` },
+      arguments: {
+        all: { auth_token: token(n) },
+        byTool: new Map([['t', { own: `own-${token(n)}` }]]),
+      },
+    });
+    const additions = new Additions(log, secrets(1));
+    const shows = (n: number) => {
+      const said = [token(n), `own-${token(n)}`, `Bearer header-${token(n)}`, `header-${token(n)}`];
+      log.info('said', { said });
+      const cleaned = additions.clean(Buffer.from(said.join(' '))).toString();
+      return cleaned.includes(`number-${n}`) || (lines.pop() ?? '').includes(`number-${n}`);
+    };
+    assert.deepEqual([1, 2, 3].map(shows), [false, true, true]);
+    additions.use(secrets(2));
+    assert.deepEqual([1, 2, 3].map(shows), [false, false, true]);
+    additions.use(secrets(3));
+    assert.deepEqual([2, 3].map(shows), [false, false]);
   });
 });
 

@@ -13,13 +13,17 @@ const START_PATIENCE_MS = 10_000;
 /** Each call holds a connection until it is answered. */
 const MAX_IN_FLIGHT = 256;
 
+export interface HttpBackend extends Backend {
+  readonly upstream: HttpUpstream;
+}
+
 /** @throws NamedFileError when a file cannot be used */
 export async function openHttpBackend(
   options: BackendOptions & {
     choice: HttpChoice;
     onAnswer(label: string, status: string, seconds: number): void;
   },
-): Promise<Backend> {
+): Promise<HttpBackend> {
   await using started = new AsyncDisposableStack();
   const { settings, choice, clientInfo, clock, log, onAnswer } = options;
   let upstream: HttpUpstream | undefined;

@@ -6,23 +6,16 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { request } from 'undici';
 import { readCertificates } from '../../kit/src/certificates.ts';
-import { systemClock } from '../../kit/src/clock.ts';
-import { createLogger, errorText } from '../../kit/src/logger.ts';
+import { errorText } from '../../kit/src/logger.ts';
 import { codeOf, user } from '../../kit/src/named-file.ts';
 import type { Inspection } from '../../kit/src/settings.ts';
 import { readTokenFile, type Token } from '../../kit/src/token-file.ts';
-import { checkUpstream, chooseUpstream, type DremioChoice, type HttpChoice } from './choice.ts';
+import { checkUpstream, chooseUpstream, type DremioChoice } from './choice.ts';
+import { type Finding, ok, skipped, wrong } from './finding.ts';
 import { readKeys } from './front/key-file.ts';
 import { Dremio } from './hop/dremio.ts';
 import { inspectFiles } from './inspect.ts';
 import type { ProxySettings, proxySettings } from './settings.ts';
-
-export interface Finding {
-  readonly state: 'ok' | 'wrong' | 'skipped';
-  readonly what: string;
-  /** For people; never a secret. */
-  readonly text: string;
-}
 
 const TIMEOUT_MS = 5_000;
 const MAX_ANSWER = 16 * 1024;
@@ -46,7 +39,8 @@ export async function* check({
   yield await checkKeys(settings);
   const choice = chooseUpstream(settings);
   if (choice.kind === 'http') {
-    yield await checkRemote(settings, choice);
+    const { checkHttp } = await import('./check-http.ts');
+    yield* checkHttp(settings, choice);
     return;
   }
   const token = await checkToken(settings);
@@ -54,28 +48,6 @@ export async function* check({
   yield await checkDremio(settings, choice, token.token);
   yield await checkRefresher(settings);
   yield await checkServer(settings);
-}
-
-/** Opens a session with the remote server, and ends it. */
-async function checkRemote(settings: ProxySettings, choice: HttpChoice): Promise<Finding> {
-  const { openHttpBackend } = await import('./backend-http.ts');
-  const silent = createLogger({
-    service: 'proxy',
-    level: 'error',
-    destination: { write: () => {} },
-  });
-  await using backend = await openHttpBackend({
-    settings,
-    choice,
-    clientInfo: { name: 'lakehouse-mcp', version: 'check' },
-    clock: systemClock,
-    log: silent,
-    onAnswer: () => {},
-  });
-  const handshake = await backend.upstream.handshake(TIMEOUT_MS);
-  if (handshake) return ok('server', `opens a session at ${choice.url.origin}`);
-  const why = backend.reasons().map(({ message }) => message);
-  return wrong('server', `opens no session at ${choice.url.origin}: ${why.join('; ')}`);
 }
 
 async function checkKeys({ keysFile }: ProxySettings): Promise<Finding> {
@@ -172,10 +144,6 @@ async function checkServer({ childCommand }: ProxySettings): Promise<Finding> {
     return wrong('server', `CHILD_COMMAND is ${childCommand}, which ${why}`);
   }
 }
-
-const ok = (what: string, text: string): Finding => ({ state: 'ok', what, text });
-const wrong = (what: string, text: string): Finding => ({ state: 'wrong', what, text });
-const skipped = (what: string, text: string): Finding => ({ state: 'skipped', what, text });
 
 /** What `proxy check` prints and how it ends: 0 when nothing is wrong, else 1. */
 export async function runCheck(

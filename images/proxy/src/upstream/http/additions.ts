@@ -18,6 +18,7 @@ export class Additions {
   #headers: Headers = {};
   #fixed = new FixedArguments();
   #redactor = new Redactor([]);
+  #values: readonly string[] = [];
   #unprotect: readonly (() => void)[] = [];
 
   constructor(log: Logger, secrets: Secrets) {
@@ -38,19 +39,24 @@ export class Additions {
     return this.#redactor.bytes(bytes);
   }
 
-  /** From now on these are added. */
+  /**
+   * From now on these are added. Those from before are kept from coming back until the next change: calls under way
+   * have them, and the server may still take them.
+   */
   use({ headers, arguments: given }: Secrets): void {
     const values = [
       ...Object.values(headers),
       ...textsOf(given.all),
       ...textsOf([...given.byTool.values()]),
     ];
+    const secrets = [...values, ...this.#values];
     const before = this.#unprotect;
-    this.#unprotect = [...values, ...values.map(bare)].map((value) => this.#log.protect(value));
+    this.#unprotect = [...secrets, ...secrets.map(bare)].map((value) => this.#log.protect(value));
     for (const undo of before) undo();
     this.#headers = headers;
     this.#fixed = new FixedArguments(given);
-    this.#redactor = new Redactor(values);
+    this.#redactor = new Redactor(secrets);
+    this.#values = values;
   }
 }
 

@@ -36,6 +36,15 @@ export class FixedArguments {
     return { ...Object.fromEntries(asked), ...this.#given.byTool.get(tool) };
   }
 
+  /** The tools that get each argument, by its name. */
+  takers(tools: ToolInputs): Map<string, string[]> {
+    const takers = new Map<string, string[]>();
+    for (const tool of tools.names)
+      for (const argument of Object.keys(this.of(tool, tools)))
+        takers.set(argument, [...(takers.get(argument) ?? []), tool]);
+    return takers;
+  }
+
   /** What is in the file and no call gets, in words. */
   unused(tools: ToolInputs): string[] {
     const { all, byTool } = this.#given;

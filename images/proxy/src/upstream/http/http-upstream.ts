@@ -109,9 +109,9 @@ export class HttpUpstream implements Upstream {
     return this.#keeper.health();
   }
 
-  /** The last session, for those who look at it; undefined before the first. */
-  get link(): Link | undefined {
-    return this.#last;
+  /** The open session, after at most one try to open it that may take up to `patienceMs`. */
+  tryOnce(patienceMs: number): Promise<Link | undefined> {
+    return this.#keeper.whenOpen(patienceMs, undefined, 1);
   }
 
   listen(listener: UpstreamListener): () => void {

@@ -17,7 +17,7 @@ export interface KeeperOptions {
 }
 
 const LONGEST_PAUSE_MS = 30_000;
-/** After so many failures in a row calls no longer wait for the next try. */
+/** After so many failures in a row calls do not wait for the next try. */
 const HOPELESS = 3;
 
 interface Open {
@@ -46,14 +46,18 @@ export class Keeper {
     this.#finished = this.#run();
   }
 
-  /** The open session, waiting for one up to `patienceMs`; not at all when that has become hopeless. */
-  async whenOpen(patienceMs: number, signal?: AbortSignal): Promise<Link | undefined> {
+  /** The open session, waiting for one up to `patienceMs`; no longer when so many tries in a row have failed. */
+  async whenOpen(
+    patienceMs: number,
+    signal?: AbortSignal,
+    tries = HOPELESS,
+  ): Promise<Link | undefined> {
     const { clock } = this.#options;
     const deadline = clock.now() + patienceMs;
     for (;;) {
       if (this.#open) return this.#open.link;
       const left = deadline - clock.now();
-      if (this.#isHopeless() || left <= 0 || signal?.aborted) return undefined;
+      if (this.#isHopeless(tries) || left <= 0 || signal?.aborted) return undefined;
       await this.#news.sleep(left, signal);
     }
   }
@@ -147,9 +151,9 @@ export class Keeper {
     return pause;
   }
 
-  #isHopeless(): boolean {
+  #isHopeless(tries: number): boolean {
     const refused = this.#trouble?.code === 'upstream_refused';
-    return this.#failures >= HOPELESS || refused || this.#stopping.signal.aborted;
+    return this.#failures >= tries || refused || this.#stopping.signal.aborted;
   }
 
   #read(error: unknown, withinMs: number): Trouble {
