@@ -84,8 +84,8 @@ export const proxySettings = {
   }),
   upstreamArgumentsFile: setting.secretFile({
     variable: 'UPSTREAM_ARGUMENTS_FILE',
-    content: 'a JSON object from argument name to value',
-    doc: 'arguments of every tool call to the remote server, in place of those that clients give and hidden from them; read again when it changes',
+    content: 'a JSON object from argument name to value, or by tool with `*` for all',
+    doc: 'arguments of tool calls to the remote server, in place of those that clients give and hidden from them; read again when it changes',
     optional: true,
   }),
   upstreamErrorStatus: setting.text({
