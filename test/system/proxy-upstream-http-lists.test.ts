@@ -165,7 +165,7 @@ describe('the lists of a remote server', () => {
     server.tools = ['query', 'more'];
     server.known.clear();
     await callTool(bench.url, session, 'query');
-    assert.deepEqual(await list(bench.url, session), ['query', 'more']);
+    // They need not ask for that.
     await until(() => client.count('list_changed') === 1);
     assert.deepEqual(await list(bench.url, session), ['query', 'more']);
     assert.equal(client.count('list_changed'), 1);
@@ -291,7 +291,13 @@ describe('what a remote server says on its own account', () => {
   });
 
   it('is not said again when its stream is opened again, and not by a session that is over', async () => {
-    await using server = await serveLists();
+    let former: ServerResponse | undefined;
+    await using server = await serveLists(({ message, response }) => {
+      if (message?.method !== 'tools/call' || former) return false;
+      former = response.writeHead(200, EVENTS);
+      former.flushHeaders();
+      return true;
+    });
     await using bench = await bridge(server.url);
     const session = await openSession(bench.url);
     const client = await hear(bench.url, session);
@@ -306,11 +312,17 @@ describe('what a remote server says on its own account', () => {
     await once(first, 'close');
     await hears(bench, 2);
     await list(bench.url, session);
+    const waiting = callTool(bench.url, session, 'query');
+    const old = await until(() => former);
     server.known.clear();
     await callTool(bench.url, session, 'query');
-    await until(() => server.opened === 2);
+    await hears(bench, 3);
     assert.deepEqual(await list(bench.url, session), ['query', 'more']);
+    old.end(event(CHANGED));
+    assert.equal((await waiting).error?.code, -32000);
     assert.equal(client.count('list_changed'), 1);
+    server.say(CHANGED);
+    await until(() => client.count('list_changed') === 2);
     await client.close();
   });
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { createLogger } from '../../images/kit/src/logger.ts';
 import { inspectSettings, readSettings, SettingsError } from '../../images/kit/src/settings.ts';
@@ -17,6 +18,7 @@ import { Redactor } from '../../images/proxy/src/upstream/http/redactor.ts';
 import { troubleOf } from '../../images/proxy/src/upstream/http/refusal.ts';
 import { SseParser } from '../../images/proxy/src/upstream/http/sse.ts';
 import { ToolInputs } from '../../images/proxy/src/upstream/http/tool-inputs.ts';
+import { CARE, Watch } from '../../images/proxy/src/upstream/http/watch.ts';
 
 type Heard = [type: string, data: string] | ['oversize', string, string, number];
 
@@ -400,6 +402,43 @@ describe('a refusal by HTTP status', () => {
     assert.equal(of(503, { retryAfter: 'Thu, 01 Jan 2026 00:00:09 GMT' }).retryAfter, 9);
     assert.equal(of(503, { retryAfter: '999999' }).retryAfter, 3600);
     assert.equal(of(429, {}).retryAfter, 1);
+  });
+});
+
+describe('the look after an open session', () => {
+  it('fault 28: is not put off when the clock is set back', async () => {
+    let now = Date.parse('2026-01-01T00:00:00Z');
+    const sleeps: { ms: number; wake: () => void }[] = [];
+    const clock = {
+      now: () => now,
+      sleep: (ms: number, signal?: AbortSignal) =>
+        new Promise<void>((wake) => {
+          sleeps.push({ ms, wake });
+          signal?.addEventListener('abort', () => wake());
+        }),
+    };
+    let pings = 0;
+    const link = { generation: 1, hasSession: true, ping: async () => void pings++ };
+    const log = createLogger({ service: 'test', level: 'error', destination: { write: () => {} } });
+    const read = () => assert.fail('no ping fails');
+    const watch = new Watch(link, { care: CARE, clock, log, read });
+    const stop = new AbortController();
+    const running = watch.run(stop.signal);
+    /** The time that was slept for passes, and the next sleep begins. */
+    const pass = async () => {
+      const last = sleeps.at(-1);
+      now += last?.ms ?? 0;
+      last?.wake();
+      await setImmediate();
+    };
+    await pass();
+    assert.deepEqual([pings, sleeps.map(({ ms }) => ms)], [1, [CARE.quietMs, CARE.quietMs]]);
+    now -= 3_600_000;
+    await pass();
+    await pass();
+    assert.deepEqual([pings, sleeps.at(-1)?.ms], [2, CARE.quietMs]);
+    stop.abort();
+    await running;
   });
 });
 

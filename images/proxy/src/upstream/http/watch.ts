@@ -22,6 +22,8 @@ export const CARE: Care = {
   everyMs: 2_000,
 };
 
+type Watched = Pick<Link, 'generation' | 'hasSession' | 'ping'>;
+
 export interface WatchOptions {
   readonly care: Care;
   readonly clock: Clock;
@@ -34,7 +36,7 @@ export interface WatchOptions {
 const SOONEST_MS = 500;
 
 export class Watch {
-  readonly #link: Link;
+  readonly #link: Watched;
   readonly #options: WatchOptions;
   readonly #bell: Bell;
   readonly #ended = new AbortController();
@@ -43,7 +45,7 @@ export class Watch {
   #checkedAt = Number.NEGATIVE_INFINITY;
   #suspicious = false;
 
-  constructor(link: Link, options: WatchOptions) {
+  constructor(link: Watched, options: WatchOptions) {
     this.#link = link;
     this.#options = options;
     this.#bell = new Bell(options.clock);
