@@ -93,7 +93,14 @@ export async function runChildKills(options: ChildKillOptions): Promise<ChildKil
   const argument = await sqlArgument(client);
   await client.close();
 
+  let killed = 0;
   const kill = async (): Promise<Kill> => {
+    // Killed while it starts, a server would count as one that cannot start.
+    await eventually('every child is ready', async () => {
+      const { length } = log.lines.filter(({ event }) => event === 'child_ready');
+      return length === children + killed;
+    });
+    killed++;
     const { pid, moment } = await killIn(name, SERVER, random());
     const { generation, time, why } = await log.until('child_ended', {
       match: (line) => Date.parse(line.time) >= moment,

@@ -11,10 +11,11 @@ import { RefresherHint } from './hop/refresher.ts';
 import { TokenSource } from './hop/token-source.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import { launchDremioMcp } from './upstream/stdio/dremio-mcp.ts';
+import { WATCH } from './upstream/stdio/life.ts';
 import { StdioUpstream } from './upstream/stdio/stdio-upstream.ts';
 
-/** How long a call waits for a server that is starting: longer than a usual start, shorter than a client's patience. */
-const START_PATIENCE_MS = 15_000;
+/** How long a call waits for a server that is starting: as long as a start may take; clients wait 60 s and more. */
+const START_PATIENCE_MS = WATCH.readyWithinMs;
 const MAX_IN_FLIGHT = 512;
 const MIB = 1024 * 1024;
 
