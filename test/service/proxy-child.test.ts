@@ -69,7 +69,7 @@ describe('a proxy before one child', () => {
     await client.close();
   });
 
-  it('gives the child nothing of our environment but a fixed list', async () => {
+  it('P20: gives the child nothing of our environment but a fixed list', async () => {
     const { env, argv, cwd } = await environment();
     const allowed = [
       'HOME',
@@ -131,12 +131,16 @@ describe('a proxy before one child', () => {
     assert.equal(textOf((await response.json()) as RpcAnswer), 'finished');
   });
 
-  it('understands output in any pieces and passes over what is not JSON-RPC', async () => {
+  it('faults 8, 9 and 11: understands output in any pieces and passes over what is not JSON-RPC', async () => {
     assert.equal(textOf(await call('scattered')), 'ä€😀');
     assert.equal(textOf(await call('garbage')), 'clean');
+    const neighbours = Array.from({ length: 20 }, (_, i) => call('echo', { text: `${i}` }, i));
+    assert.equal(textOf(await call('noise', { lines: 200 })), 'quiet again');
+    for (const [i, answer] of (await Promise.all(neighbours)).entries())
+      assert.deepEqual([answer.id, textOf(answer)], [i, `${i}`]);
   });
 
-  it('fails only the call whose answer is too large, wherever its id stands', async () => {
+  it('fault 10: fails only the call whose answer is too large, wherever its id stands', async () => {
     const [large, late, neighbour] = await Promise.all([
       call('big', { bytes: 200_000 }),
       call('big', { bytes: 200_000, idLast: true }),
@@ -150,7 +154,7 @@ describe('a proxy before one child', () => {
     assert.equal(textOf(await call('big', { bytes: 90_000, idLast: true })).length, 90_000);
   });
 
-  it('answers a call at its deadline, tells the child, and keeps a child that still answers', async () => {
+  it('P4: answers a call at its deadline, tells the child, and keeps a child that still answers', async () => {
     const { pid } = await environment();
     const start = performance.now();
     const answer = await call('stuck');
@@ -258,7 +262,7 @@ describe('a proxy before one child', () => {
     assert.match(metrics, /lakehouse_proxy_sessions [1-9]/);
   });
 
-  it('wraps the child’s complaints into the log without credentials and not without end', async () => {
+  it('fault 12: wraps the child’s complaints into the log without credentials and not without end', async () => {
     await call('complain', { text: 'GET with Bearer abcdefgh12345678 and more' });
     await call('complain', { text: 'flood', lines: 5_000 });
     await until(() => bench.log.some(({ text }) => text === 'flood'));
@@ -268,7 +272,7 @@ describe('a proxy before one child', () => {
     assert.ok(flood <= 150, `${flood} lines`);
   });
 
-  it('fails the calls of a killed child at once and serves the same session again', async () => {
+  it('P2: fails the calls of a killed child at once and serves the same session again', async () => {
     const before = await environment();
     const waiting = Array.from({ length: 32 }, () => call('sleep', { ms: 900 }));
     await until(async () => /in_flight 32\b/.test(await bench.metrics()));
@@ -326,7 +330,7 @@ describe('supervision', { concurrency: true }, () => {
   });
   const textIn = (message: readonly Buffer[]) => Buffer.concat(message).toString();
 
-  it('replaces a child that no longer answers, and only then', async (t) => {
+  it('fault 4: replaces a child that no longer answers, and only then', async (t) => {
     const { upstream, starts } = upstreamFor(t, { watch: { suspectPatienceMs: 100 } });
     await upstream.handshake(5_000);
     const frozen = upstream.pid ?? 0;
@@ -341,7 +345,7 @@ describe('supervision', { concurrency: true }, () => {
     assert.equal((await upstream.call(request('echo', { text: 'x' }), options())).outcome, 'ok');
   });
 
-  it('finds a frozen child by its own pings', async (t) => {
+  it('fault 4: finds a frozen child by its own pings', async (t) => {
     const { upstream, starts } = upstreamFor(t, {
       watch: { pingEveryMs: 50, pingPatienceMs: 100 },
     });
@@ -351,7 +355,7 @@ describe('supervision', { concurrency: true }, () => {
     assert.equal(starts[1], 'hung');
   });
 
-  it('replaces a child that closed its output', async (t) => {
+  it('fault 5: replaces a child that closed its output and lives', async (t) => {
     const { upstream, starts } = upstreamFor(t, {});
     const answer = await upstream.call(request('close_output'), options());
     assert.equal(answer.outcome, 'child_died');
@@ -372,7 +376,7 @@ describe('supervision', { concurrency: true }, () => {
     );
   });
 
-  it('starts a child that ends at once ever more rarely, says so, and comes back when it is well', async (t) => {
+  it('P3, faults 1 and 3: starts a child that ends at once ever more rarely, says so, and comes back when it is well', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'lakehouse-proxy-test-'));
     t.after(() => rm(folder, { recursive: true }));
     const script = join(folder, 'child');
@@ -407,7 +411,7 @@ describe('supervision', { concurrency: true }, () => {
     assert.deepEqual(starts, ['first', ...Array(5).fill('not_ready')]);
   });
 
-  it('does not wait for ever for a child that never answers initialize', async (t) => {
+  it('fault 1: does not wait for ever for a child that never answers initialize', async (t) => {
     const clock = new SteppedClock();
     const { upstream } = upstreamFor(t, { args: ['--silent'], clock: clock.participant() });
     await until(() => clock.sleeping > 0);
@@ -417,7 +421,7 @@ describe('supervision', { concurrency: true }, () => {
     assert.match(upstream.health()[0]?.message ?? '', /did not answer initialize in time/);
   });
 
-  it('says what is wrong with an executable that cannot be started', async (t) => {
+  it('fault 15: says what is wrong with an executable that cannot be started', async (t) => {
     const { upstream } = upstreamFor(t, { command: '/nowhere/dremio-mcp-server' });
     await until(() => upstream.health()[0]?.code === 'child_restarting');
     assert.match(
@@ -442,7 +446,7 @@ describe('supervision', { concurrency: true }, () => {
     assert.equal((await upstream.call(request('echo', { text: 'x' }), options())).outcome, 'ok');
   });
 
-  it('leaves no process behind, not even one that the child started', async (t) => {
+  it('fault 7: leaves no process behind, not even one that the child started and that holds its output', async (t) => {
     const { upstream } = upstreamFor(t, {});
     const answer = await upstream.call(request('grandchild'), options());
     const grandchild = Number(/\\"pid\\":(\d+)/.exec(textIn(answer.message))?.[1]);

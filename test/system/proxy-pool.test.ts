@@ -6,69 +6,15 @@ import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../../images/kit/src/clock.ts';
 import { createLogger } from '../../images/kit/src/logger.ts';
-import { type ClientRequest, parsePayload } from '../../images/proxy/src/jsonrpc/message.ts';
 import { Child } from '../../images/proxy/src/upstream/stdio/child.ts';
 import { Life, WATCH } from '../../images/proxy/src/upstream/stdio/life.ts';
 import { ChildMemory } from '../../images/proxy/src/upstream/stdio/memory.ts';
-import type { Launch } from '../../images/proxy/src/upstream/stdio/process.ts';
-import {
-  StdioUpstream,
-  type StdioUpstreamOptions,
-} from '../../images/proxy/src/upstream/stdio/stdio-upstream.ts';
-import { FAKE_CHILD, type Json, toolCall, until } from '../fixtures/proxy/harness.ts';
+import { changesUnderLoad } from '../fixtures/proxy/changes.ts';
+import { toolCall, until } from '../fixtures/proxy/harness.ts';
+import { fakeLaunch, poolFor } from '../fixtures/proxy/pool.ts';
+import { wearUnderLoad } from '../fixtures/proxy/wear.ts';
 
 const CALLS = Number(process.env.POOL_CALLS ?? 1_000);
-
-const parse = (message: Json): ClientRequest =>
-  parsePayload(Buffer.from(JSON.stringify(message))).messages[0] as ClientRequest;
-
-const LAUNCH: Launch = {
-  command: process.execPath,
-  args: [FAKE_CHILD],
-  env: { PATH: '/usr/bin:/bin' },
-  cwd: tmpdir(),
-  release: async () => {},
-};
-
-type Bed = { after(fn: () => Promise<void>): void };
-
-/** An upstream of its own, stopped when the test ends; `most` is the largest number of its living children. */
-function poolFor(test: Bed, options: Partial<StdioUpstreamOptions> = {}) {
-  const starts: string[] = [];
-  const seen = { most: 0 };
-  const upstream = new StdioUpstream({
-    launch: async () => LAUNCH,
-    clientInfo: { name: 'test', version: '1' },
-    messageLimit: 1_000_000,
-    startPatienceMs: 10_000,
-    maxInFlight: 512,
-    clock: systemClock,
-    log: createLogger({ service: 'proxy', level: 'error', destination: { write: () => true } }),
-    onStart: (reason) => starts.push(reason),
-    ...options,
-  });
-  const watch = setInterval(() => {
-    seen.most = Math.max(seen.most, upstream.children().alive);
-  }, 5);
-  test.after(async () => {
-    clearInterval(watch);
-    await upstream.stop();
-  });
-  const call = async (message: Json, signal = new AbortController().signal) => {
-    const answer = await upstream.call(parse(message), {
-      caller: { principal: 'p', session: 's' },
-      onMessage: () => {},
-      signal,
-    });
-    return { ...answer, text: Buffer.concat([...answer.message]).toString() };
-  };
-  const state = async () => {
-    const { text } = await call(toolCall('state'));
-    const { result } = JSON.parse(text) as { result: { content: { text: string }[] } };
-    return JSON.parse(result.content[0]?.text ?? '') as { pid: number; lists: number };
-  };
-  return { upstream, starts, seen, call, state };
-}
 
 describe('a pool of children', () => {
   it('P1: loses no call while its children are replaced under 16 callers', async (t) => {
@@ -95,6 +41,19 @@ describe('a pool of children', () => {
     assert.equal(generations.size >= recycled, true, 'each start has a generation of its own');
     assert.ok(seen.most <= 3, `${seen.most} children at once`);
   });
+
+  it('P1: rotations of the token and replacements of children lose no call, and no old token is used', async () => {
+    const sizes = { calls: CALLS, rotations: 10, replacements: 6, longestMs: 1_000 };
+    const { failures, late, asked, starts } = await changesUnderLoad(sizes);
+    assert.deepEqual(failures, []);
+    assert.deepEqual(late, [], 'requests with the old token');
+    assert.equal(asked[1], asked[0], 'none was repeated');
+    assert.deepEqual(Object.keys(starts), ['first', 'recycled']);
+    assert.ok((starts.recycled ?? 0) >= 6, JSON.stringify(starts));
+  });
+
+  it('P15: calls, disconnects and restarts leave no process and no descriptor over', () =>
+    wearUnderLoad({ calls: CALLS, disconnects: CALLS / 10, restarts: 20 }));
 
   it('P2: a killed child fails its own calls alone, and the others go on', async (t) => {
     const { call, state } = poolFor(t, { count: 2 });
@@ -158,7 +117,7 @@ describe('a pool of children', () => {
     });
     const child = new Child({
       // Its folder is removed before its end is told.
-      launch: { ...LAUNCH, release: () => setImmediate() },
+      launch: { ...fakeLaunch(), release: () => setImmediate() },
       generation: 1,
       messageLimit: 1_000_000,
       memory: new ChildMemory(),
@@ -184,7 +143,7 @@ describe('a pool of children', () => {
     assert.equal((await life.ended).reason, 'killed');
   });
 
-  it('says so when the kernel took a child for its memory', async (t) => {
+  it('fault 25: a child that the kernel took for its memory fails its calls with that reason', async (t) => {
     const cgroup = await mkdtemp(join(tmpdir(), 'lakehouse-cgroup-'));
     t.after(() => rm(cgroup, { recursive: true }));
     await mkdir(cgroup, { recursive: true });

@@ -338,12 +338,27 @@ describe('a child for each session', () => {
     assert.equal(refused.status, 503);
     assert.match(await refused.text(), /as many sessions as CHILD_COUNT allows/);
     await fetch(bench.url, { method: 'DELETE', headers: { ...HEADERS, ...c.headers } });
-    await until(async () => (await d.send(toolCall('echo'))).status === 200);
+    assert.equal((await d.send(toolCall('echo'))).status, 200, 'waits for the place that is made');
     assert.notEqual((await d.state()).pid, third.pid);
     for (const one of [a, b, d])
       await fetch(bench.url, { method: 'DELETE', headers: { ...HEADERS, ...one.headers } });
     // What is left: the one that answers initialize, and the one that waits for the next session.
     await until(async () => (await children()) === 2);
+  });
+
+  it('lets sessions wait for the places of those that end, each for one, and refuses the rest at once', async () => {
+    const end = (client: RawClient) =>
+      fetch(bench.url, { method: 'DELETE', headers: { ...HEADERS, ...client.headers } });
+    const three = () => Promise.all(Array.from({ length: 3 }, () => RawClient.open(bench.url)));
+    const first = await three();
+    const statuses = async (clients: readonly RawClient[]) =>
+      Promise.all(clients.map(async (one) => (await one.send(toolCall('echo'))).status));
+    assert.deepEqual(await statuses(first), [200, 200, 200]);
+    const next = await three();
+    assert.deepEqual(await statuses(next), [503, 503, 503]);
+    await Promise.all(first.slice(1).map(end));
+    assert.deepEqual((await statuses(next)).toSorted(), [200, 200, 503]);
+    await Promise.all([...first.slice(0, 1), ...next].map(end));
   });
 
   it('keeps level, subscriptions and questions for a session whose server died', async () => {

@@ -54,15 +54,13 @@ describe('arguments that the operator of a remote server sets', () => {
         calls.push({ name, ...(given ? { arguments: given } : {}) });
         const quoted = JSON.stringify(given ?? {});
         if (given?.sql === 'wrong')
-          response
-            .writeHead(200, { 'content-type': 'application/json' })
-            .end(
-              JSON.stringify({
-                jsonrpc: '2.0',
-                id: message.id,
-                error: { code: -32602, message: `bad: ${quoted}` },
-              }),
-            );
+          response.writeHead(200, { 'content-type': 'application/json' }).end(
+            JSON.stringify({
+              jsonrpc: '2.0',
+              id: message.id,
+              error: { code: -32602, message: `bad: ${quoted}` },
+            }),
+          );
         else if (given?.sql === 'refused') response.writeHead(400).end(`bad arguments ${quoted}`);
         else if (given?.sql === 'ERROR')
           answer({

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import { createLogger } from '../../images/kit/src/logger.ts';
 import { readSettings } from '../../images/kit/src/settings.ts';
 import { openDesk } from '../../images/proxy/src/desk.ts';
 import { type ClientRequest, parsePayload } from '../../images/proxy/src/jsonrpc/message.ts';
 import { proxySettings } from '../../images/proxy/src/settings.ts';
-import type { Answer, Upstream } from '../../images/proxy/src/upstream/upstream.ts';
+import type { Answer, CallOptions, Upstream } from '../../images/proxy/src/upstream/upstream.ts';
 
 const caller = { principal: 'p', session: 's' };
 const call = (id: number) =>
@@ -16,10 +16,14 @@ const call = (id: number) =>
   ).messages[0] as ClientRequest;
 
 /** Calls before a server that answers when the test says so. */
-function open(env: Record<string, string>) {
+function open(env: Record<string, string>, callTimeout = 0.05) {
   const atServer: ((answer: Answer) => void)[] = [];
+  const signals: AbortSignal[] = [];
   const upstream = {
-    call: () => new Promise<Answer>((resolve) => atServer.push(resolve)),
+    call: (_: ClientRequest, { signal }: CallOptions) => {
+      signals.push(signal);
+      return new Promise<Answer>((resolve) => atServer.push(resolve));
+    },
     toolNames: () => new Set(),
     listen: () => () => {},
   } as unknown as Upstream;
@@ -28,7 +32,7 @@ function open(env: Record<string, string>) {
   const desk = openDesk({
     settings: {
       ...readSettings(proxySettings, { DREMIO_URL: 'http://d', ...env }),
-      callTimeout: 0.05,
+      callTimeout,
     },
     keys: { optionsOf: () => undefined },
     upstream,
@@ -37,10 +41,28 @@ function open(env: Record<string, string>) {
     clock: { now: () => 0, sleep: () => new Promise((resolve) => alarms.push(resolve)) },
     log: createLogger({ service: 'proxy', level: 'error', destination: { write: nothing } }),
   });
-  return { ...desk, atServer, alarms };
+  return { ...desk, atServer, signals, alarms };
 }
 
 describe('the deadline of a call', () => {
+  it('P4: is the configured time after its arrival, whatever the server does', async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.after(() => mock.timers.reset());
+    const { calls, atServer, signals } = open({}, 120);
+    const running = calls.run(call(1), caller, () => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    mock.timers.tick(119_750);
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [false],
+    );
+    mock.timers.tick(500);
+    assert.equal(signals[0]?.reason.outcome, 'timeout');
+    assert.equal(signals[0]?.reason.message, 'no answer within 120 s');
+    atServer[0]?.({ message: [], outcome: 'timeout', generation: 1 });
+    assert.equal((await running).outcome, 'timeout');
+  });
+
   it('counts the time in the queue, and ends the wait there', async () => {
     const { calls, admission, atServer } = open({ MAX_IN_FLIGHT: '1' });
     const answers = [1, 2].map((id) => calls.run(call(id), caller, () => {}));
@@ -93,5 +115,35 @@ describe('a call that waited too long for a place', () => {
     atServer[0]?.({ message: [], outcome: 'ok', generation: 1 });
     await first;
     assert.equal(atServer.length, 1);
+  });
+});
+
+describe('children that work on one request at a time', () => {
+  const other = { principal: 'q', session: 'r' };
+
+  it('take requests of each key in turns, however many one of them sends', async () => {
+    const { calls, admission, atServer } = open({ CHILD_SHARING: 'call', CHILD_COUNT: '2' }, 10);
+    const many = Array.from({ length: 10 }, (_, id) => calls.run(call(id), caller, () => {}));
+    const one = calls.run(call(99), other, () => {});
+    assert.deepEqual([atServer.length, admission.waiting], [2, 9], 'as many as there are children');
+    const answer: Answer = { message: [], outcome: 'ok', generation: 1 };
+    let served = 0;
+    void one.then(() => {
+      served = atServer.length;
+    });
+    for (let turn = 0; turn < 11; turn++) {
+      atServer[turn]?.(answer);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all([...many, one]);
+    assert.ok(served <= 6, `the other key was served after ${served}`);
+  });
+
+  it('are as many as may be asked at once, where that is set lower', () => {
+    const env = { CHILD_SHARING: 'call', CHILD_COUNT: '4', MAX_IN_FLIGHT: '1' };
+    const { calls, atServer } = open(env, 10);
+    for (const id of [1, 2]) void calls.run(call(id), caller, () => {});
+    assert.equal(atServer.length, 1);
+    calls.giveUp('the test is over');
   });
 });

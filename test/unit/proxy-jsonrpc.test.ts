@@ -170,6 +170,26 @@ describe('requests of clients', () => {
 });
 
 describe('messages of servers', () => {
+  it('P5: are read or passed over, whatever bytes they are, and never as an answer to another id', () => {
+    const id = 4711;
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.json().map((json) => Buffer.from(json)),
+      fc.string().map((text) => Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${text}`)),
+      fc.jsonValue().map((other) => {
+        const message = { jsonrpc: '2.0', id: other, result: {} };
+        return Buffer.from(JSON.stringify(message));
+      }),
+    );
+    fc.assert(
+      fc.property(bytes, (line) => {
+        const message = readServerMessage(Buffer.from(line));
+        if (message?.kind !== 'response' || message.id === id) return;
+        assert.equal(JSON.parse(Buffer.from(line).toString()).id, message.id);
+      }),
+    );
+  });
+
   it('are told apart wherever their keys stand', () => {
     const kind = (line: string) => readServerMessage(Buffer.from(line))?.kind;
     assert.equal(kind('{"jsonrpc":"2.0","id":1,"result":{}}'), 'response');

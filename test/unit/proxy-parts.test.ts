@@ -24,7 +24,7 @@ describe('lines of a stream', () => {
     return lines;
   };
 
-  it('are the same however the stream is cut', () => {
+  it('fault 9: are the same however the stream is cut', () => {
     const lines = fc.array(
       fc.string({ unit: 'grapheme', maxLength: 20 }).filter((s) => !/[\r\n]/.test(s)),
     );
@@ -50,7 +50,7 @@ describe('lines of a stream', () => {
     );
   });
 
-  it('keep both ends of one that is too long, and go on behind it', () => {
+  it('P5: keep both ends of one that is too long, and go on behind it', () => {
     const long = `begin${'x'.repeat(5_000)}end`;
     const chunks = Buffer.from(`short\n${long}\nshort again\nunfinished`);
     const [first, second, third, ...more] = split([chunks]);
@@ -82,7 +82,7 @@ describe('restarts', () => {
     assert.deepEqual(pauses, [0, 1_000, 2_000, 4_000, 30_000, 30_000, 30_000]);
   });
 
-  it('are at most 5 in 10 s, and then at most one in 30 s', () => {
+  it('P3: are at most 5 in 10 s, and then at most one in 30 s', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(500), { minLength: 30, maxLength: 30 }),
