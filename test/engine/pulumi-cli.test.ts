@@ -120,6 +120,19 @@ describe('the Pulumi CLI and the runner', { skip: missing }, () => {
     assert.match(stdout, /\d+ unchanged/);
   });
 
+  for (const [engine, stack] of Object.entries(stacks))
+    it(`change the keys of clients in the running proxy (${engine})`, async () => {
+      const proxy = docker.getContainer(`lakehouse-${stack.name}-proxy`);
+      const { Id, State } = await proxy.inspect();
+      const keys = { laptop: [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')] };
+      // `up` ends with a query that needs the first of them.
+      await lakehouseOk(['up', '--stack', stack.name, '--set-secret', 'mcpKeys'], {
+        input: `${JSON.stringify(keys)}\n`,
+      });
+      const now = await proxy.inspect();
+      assert.deepEqual([now.Id, now.State.StartedAt], [Id, State.StartedAt]);
+    });
+
   it('leaves a stack to the engine that made it', async () => {
     const refused = await lakehouse(['up', '--stack', stacks.pulumi.name, '--engine', 'local']);
     assert.notEqual(refused.code, 0);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { lakehouseOk } from '../helpers/lakehouse-command.ts';
 import { steadyQueries } from '../helpers/load.ts';
@@ -160,7 +161,8 @@ describe('the dev stack, deployed for real', () => {
     for (const [name, value] of Object.entries(secrets)) assert.ok(value.length >= 20, name);
 
     const surfaces: Record<string, string> = {};
-    for (const component of [...SERVICES, ...SERVICES.map((name) => `${name}-secrets`)]) {
+    const fillers = [...SERVICES.map((name) => `${name}-secrets`), 'proxy-live-secrets'];
+    for (const component of [...SERVICES, ...fillers]) {
       const name = container(component);
       const details = await docker.getContainer(name).inspect();
       surfaces[`inspect ${component}`] = JSON.stringify(details);
@@ -314,6 +316,45 @@ describe('the dev stack, deployed for real', () => {
     const run = await sqlRunner(client);
     assert.deepEqual((await run('SELECT 1 AS one')).rows, [{ one: 1 }]);
     await client.close();
+  });
+
+  it('takes a next key beside the current one and drops the old one, with no failed call and no restart', async () => {
+    const next = randomBytes(24).toString('hex');
+    const setKeys = (keys: unknown) =>
+      lakehouseOk(
+        ['up', '--stack', stack.name, '--engine', 'local', '--set-secret', 'mcpKeys', '--json'],
+        { input: `${JSON.stringify(keys)}\n` },
+      );
+    const status = async (key: string) => {
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+      const answer = await fetch(stack.url, {
+        method: 'POST',
+        headers: { ...headers, accept: 'application/json, text/event-stream' },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
+      });
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    const proxy = async () => {
+      const { Id, State } = await docker.getContainer(container('proxy')).inspect();
+      return [Id, State.StartedAt];
+    };
+    const before = await proxy();
+    assert.equal(await status(next), 401);
+    const [{ failures }, { stdout, stderr }] = await Promise.all([
+      steadyQueries(stack, { everyMs: 100, durationMs: 10_000 }),
+      setKeys({ default: [stack.key, next] }),
+    ]);
+    assert.deepEqual(failures, []);
+    assert.notEqual(await status(next), 401);
+    assert.notEqual(await status(stack.key), 401);
+    await setKeys({ default: next });
+    assert.equal(await status(stack.key), 401);
+    assert.notEqual(await status(next), 401);
+    assert.deepEqual(await proxy(), before);
+    const details = await docker.getContainer(container('proxy-live-secrets')).inspect();
+    const said = [stdout, stderr, JSON.stringify(details), await logsOf(container('proxy'))];
+    assert.ok(!said.join().includes(next), 'the key is shown');
   });
 
   it('leaves no container, network or volume behind, and comes up again', async () => {
