@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { parseKeys } from '../../images/proxy/src/front/key-file.ts';
 import { clientKeyProblems, clientKeys, currentKeys } from '../../infra/config/client-keys.ts';
 
-const KEY = 'a-key-of-16-chars';
-const NEXT = 'another-key-of-16';
+const KEY = 'a-key-that-is-long';
+const NEXT = 'another-long-key-01';
 const takenByTheProxy = (text: string) => {
   try {
     parseKeys(text, '/run/secrets/mcp-keys.json');
@@ -18,6 +18,7 @@ const takenByTheProxy = (text: string) => {
 describe('the keys of clients in the config of a stack', () => {
   const taken = [
     { laptop: KEY },
+    { laptop: 'sixteen-letters1' },
     { laptop: [KEY, NEXT] },
     { laptop: { keys: [KEY] }, agent: NEXT },
     {
@@ -43,6 +44,7 @@ describe('the keys of clients in the config of a stack', () => {
     ['"key"', /is not a JSON object/],
     ['{}', /holds no key/],
     ['{"laptop": "short"}', /less than 16 characters \("laptop"\)/],
+    ['{"laptop": "fifteen-letters"}', /less than 16 characters \("laptop"\)/],
     ['{"laptop": 5}', /a key that is not text/],
     ['{"laptop": null}', /a key that is not text/],
     ['{"laptop": []}', /has no key/],
