@@ -147,7 +147,7 @@ export async function runChildKills(options: ChildKillOptions): Promise<ChildKil
   const second = load(1);
   const start = Date.now();
   for (let next = start + killEveryMs; next < start + durationMs; next += killEveryMs) {
-    await sleep(next - Date.now());
+    await sleepUntil(next);
     const rest = await look(name);
     underLoad.push(rest);
     const one = await kill();
@@ -157,7 +157,7 @@ export async function runChildKills(options: ChildKillOptions): Promise<ChildKil
         `${second.records.length} calls so far; before it ${inWords(rest)}`,
     );
   }
-  await sleep(start + durationMs - Date.now());
+  await sleepUntil(start + durationMs);
   await second.stop();
   await eventually('every child runs again', allRun);
   // What a proxy needs some moments for after its last client went is nothing left over.
@@ -183,6 +183,8 @@ export async function runChildKills(options: ChildKillOptions): Promise<ChildKil
     },
   };
 }
+
+const sleepUntil = (moment: number) => sleep(Math.max(0, moment - Date.now()));
 
 /** More open descriptors than before that are no leak. */
 export const MORE_DESCRIPTORS = 5;

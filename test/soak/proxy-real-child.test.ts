@@ -2,6 +2,8 @@ import { it } from 'node:test';
 import { MIB, runChildKills } from '../helpers/child-kill-run.ts';
 import { judge, summary } from '../helpers/child-kill-verdict.ts';
 
+// SOAK_MINUTES: how long each run measures; SOAK_CHILDREN: how many servers side by side, a run for each number;
+// SOAK_SEED: of calls and kills.
 const MINUTES = Number(process.env.SOAK_MINUTES ?? '30');
 const CHILDREN = (process.env.SOAK_CHILDREN ?? '1,3').split(',').map(Number);
 const SEED = Number(process.env.SOAK_SEED ?? Math.floor(Math.random() * 1e6));
