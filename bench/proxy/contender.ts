@@ -20,6 +20,8 @@ export interface Started {
 
 export interface Contender {
   readonly name: string;
+  /** The program of which this is one mode. */
+  readonly program: string;
   /** Where a session costs a process of its own, thousands are out of reach. */
   readonly childPerSession?: boolean;
   readonly sessions: boolean;

@@ -35,6 +35,7 @@ export async function ourProxy(dremioUrl: string): Promise<OurProxy> {
   return {
     contender: {
       name: 'lakehouse proxy',
+      program: 'lakehouse proxy',
       sessions: true,
       command: () => [...profile, MAIN],
       headers: { authorization: `Bearer ${KEY}` },
@@ -55,6 +56,7 @@ export async function ourProxy(dremioUrl: string): Promise<OurProxy> {
 
 export const bareBridge: Contender = {
   name: 'bare bridge',
+  program: 'bare bridge',
   sessions: false,
   command: (port) => [BRIDGE, String(port), process.execPath, ECHO_CHILD],
 };

@@ -9,7 +9,7 @@ const positive = (name: string, fallback: number): number => {
 
 export const ROUNDS = positive('ROUNDS', 5);
 /** Seconds of load for each contender and each number of callers, a round. */
-export const SECONDS = positive('SECONDS', 5);
+export const SECONDS = positive('SECONDS', 3);
 export const CALLERS = (process.env.CALLERS ?? '1,16,64').split(',').map(Number);
 /** Names of contenders to leave out all others; for profiling one. */
 export const ONLY = process.env.ONLY?.split(',');

@@ -42,23 +42,32 @@ export async function peers(): Promise<Contender[]> {
   return [
     {
       name: 'supergateway stateful',
+      program: 'supergateway',
       sessions: true,
       childPerSession: true,
       command: (port) => viaSupergateway(port, '--stateful'),
     },
     {
       name: 'supergateway stateless',
+      program: 'supergateway',
       sessions: false,
       command: (port) => viaSupergateway(port, '--protocolVersion', '2025-11-25'),
     },
-    { name: 'mcp-proxy stateful', sessions: true, command: (port) => viaProxy(port) },
+    {
+      name: 'mcp-proxy stateful',
+      program: 'mcp-proxy',
+      sessions: true,
+      command: (port) => viaProxy(port),
+    },
     {
       name: 'mcp-proxy lean',
+      program: 'mcp-proxy',
       sessions: true,
       command: (port) => viaProxy(port, '--no-eventStore', '--no-modern'),
     },
     {
       name: 'mcp-proxy stateless',
+      program: 'mcp-proxy',
       sessions: false,
       command: (port) => viaProxy(port, '--stateless'),
     },

@@ -9,6 +9,7 @@ export interface Speed {
   readonly p50: number;
   readonly p99: number;
   readonly failed: number;
+  readonly rounds: number;
 }
 
 export const median = (values: readonly number[]) => quantile(values, 0.5);
@@ -38,6 +39,15 @@ export class Throughput {
       p50: median(results.map(({ p50 }) => p50)),
       p99: median(results.map(({ p99 }) => p99)),
       failed: results.reduce((sum, { failed }) => sum + failed, 0),
+      rounds: results.length,
     };
+  }
+
+  /** Of each program the mode with the most calls a second. */
+  best(modes: readonly Contender[], callers: number): Contender[] {
+    const rate = ({ name }: Contender) => this.of(name, callers).perSecond || 0;
+    const isBest = (mode: Contender) =>
+      modes.every((other) => other.program !== mode.program || rate(other) <= rate(mode));
+    return modes.filter(isBest);
   }
 }
