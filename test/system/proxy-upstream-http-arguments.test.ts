@@ -13,7 +13,7 @@ import {
   textOf,
   until,
 } from '../fixtures/proxy/harness.ts';
-import { bridge, writeSecret } from '../fixtures/proxy/remote-bench.ts';
+import { bridge, hear, writeSecret } from '../fixtures/proxy/remote-bench.ts';
 import { type RemoteServer, serveScript } from '../fixtures/proxy/remote-server.ts';
 
 const TOKEN = 'supertable-token-7c6d5e4f3a2b1c0d';
@@ -150,13 +150,13 @@ describe('arguments that the operator of a remote server sets', () => {
     assert.deepEqual([line?.arguments, line?.sql], [`sha256:${digest}`, 'SELECT 42']);
   });
 
-  it('reach a tool that is new as soon as clients know of it, and a new value the next call', async () => {
+  it('count with their new values from the next call on; clients hear when others are offered then', async () => {
+    const client = await hear(bench.url, session);
     tools = [...TOOLS, tool('list_tables', 'auth_token')];
     await writeSecret(folder, 'arguments.json', { auth_token: NEXT_TOKEN });
     await until(async () => (await ask('whoami')).sent?.arguments?.auth_token === NEXT_TOKEN);
-    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
-    const response = await post(bench.url, list, { 'mcp-session-id': session });
-    assert.match(await response.text(), /list_tables/);
+    await until(() => client.count('tools/list_changed') === 1);
+    await client.close();
     const { answer, sent } = await ask('list_tables');
     assert.deepEqual(sent?.arguments, { auth_token: NEXT_TOKEN });
     assert.equal(textOf(answer), '{"auth_token":"[redacted]"}');
@@ -165,6 +165,15 @@ describe('arguments that the operator of a remote server sets', () => {
       auth_token: NEXT_TOKEN,
       role: 'mine',
     });
+  });
+
+  it('reach a tool that is new as soon as a client has seen it', async () => {
+    tools = [...tools, tool('sample_data', 'auth_token')];
+    assert.deepEqual((await ask('sample_data')).sent?.arguments, {});
+    const page = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { cursor: 'next' } };
+    const response = await post(bench.url, page, { 'mcp-session-id': session });
+    assert.match(await response.text(), /sample_data/);
+    assert.deepEqual((await ask('sample_data')).sent?.arguments, { auth_token: NEXT_TOKEN });
   });
 
   it('that nothing takes are told in the log, by name', async () => {

@@ -9,14 +9,13 @@ import { HttpUpstream } from '../../images/proxy/src/upstream/http/http-upstream
 import {
   type Bench,
   callTool,
-  HEADERS,
   type Json,
   openSession,
   post,
   toolCall,
   until,
 } from '../fixtures/proxy/harness.ts';
-import { bridge, EVENTS, event } from '../fixtures/proxy/remote-bench.ts';
+import { bridge, EVENTS, event, hear } from '../fixtures/proxy/remote-bench.ts';
 import { type Asked, QUERY_TOOL, serveScript, serveSdk } from '../fixtures/proxy/remote-server.ts';
 
 const CHANGED = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' };
@@ -42,27 +41,6 @@ const hears = (bench: Bench, times = 1) =>
     );
     return Number(opened?.[1]) >= times;
   }, 10_000);
-
-/** Opens a client's stream for the server's own messages; its text grows as they come. */
-async function hear(url: string, session: string) {
-  const aborting = new AbortController();
-  const response = await fetch(url, {
-    headers: { ...HEADERS, accept: 'text/event-stream', 'mcp-session-id': session },
-    signal: aborting.signal,
-  });
-  assert.equal(response.status, 200);
-  let text = '';
-  const reading = (async () => {
-    for await (const piece of response.body ?? []) text += Buffer.from(piece).toString();
-  })().catch(() => {});
-  return {
-    count: (word: string) => text.split(word).length - 1,
-    close: async () => {
-      aborting.abort();
-      await reading;
-    },
-  };
-}
 
 /** A server with sessions, an own stream, and a list of tools that a test changes. */
 async function serveLists(more: (asked: Asked) => boolean = () => false) {

@@ -42,6 +42,8 @@ export class HttpUpstream implements Upstream {
   #inFlight = 0;
   /** The last session that was open, even if it is gone by now. */
   #last: Link | undefined;
+  /** What was last said of arguments that no call gets. */
+  #warned = '';
 
   constructor(options: HttpUpstreamOptions, secrets: Secrets = NO_SECRETS) {
     const { clock, log, maxInFlight, care = CARE } = options;
@@ -73,10 +75,11 @@ export class HttpUpstream implements Upstream {
   /** From now on these are added to requests. */
   use(secrets: Secrets): void {
     this.#additions.use(secrets);
-    // What is kept was cleaned of the former ones.
-    this.#last?.catalogue.clear();
-    this.#warnOfUnused();
     this.#keeper.lookNow();
+    if (!this.#last) return;
+    // What is kept was cleaned of the former ones, and was offered to those who showed them.
+    this.#last.catalogue.clear();
+    this.#readAnew(this.#last);
   }
 
   async call(request: ClientRequest, options: CallOptions): Promise<Answer> {
@@ -133,7 +136,7 @@ export class HttpUpstream implements Upstream {
         generation,
         clean: (bytes) => this.#additions.clean(bytes),
         onNotification: (method, bytes) => link && this.#hear(link, method, bytes),
-        onGap: () => link && void this.#lists.look(link),
+        onGap: () => link && this.#readAnew(link),
         onSuspicion: (trouble) => link && this.#keeper.noticed(link, trouble),
       },
       signal,
@@ -143,14 +146,29 @@ export class HttpUpstream implements Upstream {
 
   #opened(link: Link): void {
     this.#last = link;
-    this.#warnOfUnused();
+    this.#warnOfUnused(link);
     void this.#lists.look(link);
   }
 
-  #warnOfUnused(): void {
-    if (!this.#last) return;
-    const unused = this.#additions.fixed.unused(this.#last.tools);
-    if (unused.length > 0) this.#options.log.warn('upstream_arguments_unused', { why: unused });
+  /** The server may offer something else by now: clients are told if it does. */
+  #readAnew(link: Link): void {
+    this.#readTools(link);
+    void this.#lists.look(link);
+  }
+
+  #readTools(link: Link): void {
+    link.readTools(AbortSignal.timeout(LIST_MS)).then(
+      () => this.#warnOfUnused(link),
+      // The list that a client asks for next tells as well.
+      () => {},
+    );
+  }
+
+  #warnOfUnused({ tools }: Link): void {
+    const unused = this.#additions.fixed.unused(tools);
+    if (unused.length > 0 && unused.join() !== this.#warned)
+      this.#options.log.warn('upstream_arguments_unused', { why: unused });
+    this.#warned = unused.join();
   }
 
   #hear(link: Link, method: string, bytes: Buffer): void {
@@ -160,10 +178,7 @@ export class HttpUpstream implements Upstream {
       return;
     }
     this.#lists.changed(link, method);
-    if (method === TOOLS_CHANGED)
-      link.readTools(AbortSignal.timeout(LIST_MS)).catch(() => {
-        // The list that a client asks for next tells as well.
-      });
+    if (method === TOOLS_CHANGED) this.#readTools(link);
     this.#tell(bytes);
   }
 

@@ -40,6 +40,7 @@ export class Link {
   /** Whether its own stream is open, and ever was. */
   #hears = false;
   #heard = false;
+  #readings = 0;
 
   private constructor(options: LinkOptions) {
     this.#options = options;
@@ -91,7 +92,10 @@ export class Link {
   /** Reads all pages of the tools anew. @throws Trouble, or the signal's reason */
   async readTools(signal: AbortSignal): Promise<void> {
     if (!this.offers('tools/list')) return;
-    this.tools = await ToolInputs.read((params) => this.#ask('tools/list', params, signal));
+    const reading = ++this.#readings;
+    const tools = await ToolInputs.read((params) => this.#ask('tools/list', params, signal));
+    // One that began later may have been faster.
+    if (reading === this.#readings) this.tools = tools;
   }
 
   /** Ends the session, also at the server; never rejects. */

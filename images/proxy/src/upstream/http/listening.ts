@@ -98,8 +98,8 @@ export async function hearOwnStream(options: OwnStreamOptions): Promise<void> {
     if (trouble && !opened && !trouble.passing) return;
     if (trouble && opened) onSuspicion(trouble);
     failures = clock.now() - start >= GOOD_MS ? 0 : failures + 1;
-    const backOff = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** Math.max(0, failures - 1));
-    await clock.sleep(Math.max(backOff, end.retryMs ?? 0), signal);
+    const backOff = RETRY_MS * 2 ** Math.max(0, failures - 1);
+    await clock.sleep(pause(Math.max(backOff, end.retryMs ?? 0)), signal);
   }
 }
 
