@@ -74,7 +74,11 @@ console.table(
 
 const beside = (scene: string, share: number) => at(scene, share) / at('alone', share);
 const deep = await refusalsOfDeep(contender);
+const failed = Object.values(scenes)
+  .flat(2)
+  .filter((time) => time === Number.POSITIVE_INFINITY).length;
 const met = judge([
+  { what: 'calls that failed, in all scenes', value: failed, unit: 'calls', atMost: 0 },
   {
     what: 'P6: p99 beside a flooded standard error, to p99 alone',
     value: beside('flood', 0.99),

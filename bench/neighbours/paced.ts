@@ -12,18 +12,17 @@ export interface PacedOrder {
   readonly forMs: number;
 }
 
-/** Milliseconds of each call that was answered rightly. */
 export interface PacedResult {
+  /** Milliseconds of each call; without end for one that failed. */
   readonly times: readonly number[];
-  readonly failed: number;
   readonly firstFailure?: string;
 }
 
 const PROCESS = fileURLToPath(new URL('paced-process.ts', import.meta.url));
 
-/** @throws Error when a call failed */
+/** @returns milliseconds of each call; `Infinity` for one that failed */
 export async function paced(order: PacedOrder): Promise<readonly number[]> {
-  const worker = fork(PROCESS, { stdio: 'inherit' });
+  const worker = fork(PROCESS, { stdio: 'inherit', serialization: 'advanced' });
   const exit = once(worker, 'exit');
   let result: PacedResult | undefined;
   worker.on('message', (message: PacedResult) => {
@@ -32,7 +31,6 @@ export async function paced(order: PacedOrder): Promise<readonly number[]> {
   worker.send(order);
   await exit;
   if (!result) throw new Error('the process that calls ended without a result');
-  const { times, failed, firstFailure } = result;
-  if (failed > 0) throw new Error(`${failed} calls failed, the first: ${firstFailure}`);
-  return times;
+  if (result.firstFailure !== undefined) console.log(`a call failed: ${result.firstFailure}`);
+  return result.times;
 }

@@ -104,14 +104,13 @@ export async function besideDeaf(contender: Contender): Promise<BesideDeaf> {
 
 /** Waits until the proxy has answered all that was asked, as far as it can. @returns when it had */
 async function settled({ metric }: Scene): Promise<number> {
-  const look = async () =>
-    `${await metric('lakehouse_proxy_calls_in_flight')} ${await metric('lakehouse_proxy_calls_total')}`;
   let since = performance.now();
-  for (let before = await look(); performance.now() - since < SETTLED_MS; ) {
+  for (let before = 0; performance.now() - since < SETTLED_MS; ) {
     await delay(50);
-    const now = await look();
-    if (now !== before || !now.startsWith('0 ')) since = performance.now();
-    before = now;
+    const answered = await metric('lakehouse_proxy_calls_total');
+    const busy = (await metric('lakehouse_proxy_calls_in_flight')) > 0;
+    if (busy || answered !== before || answered < DEAF) since = performance.now();
+    before = answered;
   }
   return since;
 }
