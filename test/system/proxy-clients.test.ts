@@ -120,11 +120,10 @@ describe('a process with few descriptors', () => {
     assert.equal(proxy.process.exitCode, null);
     for (const { socket } of many) socket.destroy();
     const serves = async () => {
-      const headers = { 'mcp-session-id': session };
-      const answer = await post(proxy.url, toolCall('echo', { text: 'x' }), headers).catch(
-        () => undefined,
-      );
-      return answer?.status === 200 && /"x"/.test(await answer.text());
+      const next = new Raw(proxy.port, ping).read();
+      await until(() => next.closed || next.text.includes('"result"'));
+      next.socket.destroy();
+      return next.text.includes('"result"');
     };
     await until(serves, 5_000);
     assert.equal(proxy.process.exitCode, null);
