@@ -18,11 +18,12 @@ import { hop } from './proxy/hop.ts';
 import { bareBridge, ourProxy } from './proxy/ours.ts';
 import * as amount from './proxy/parameters.ts';
 import { peers } from './proxy/peers.ts';
-import { growth } from './proxy/sessions.ts';
+import { growth, growthByAnswers } from './proxy/sessions.ts';
 import { Throughput } from './proxy/throughput.ts';
 import { judge } from './proxy/verdict.ts';
 
-const { ROUNDS, SECONDS, CALLERS, ONLY, RECOVERIES, CHANGES, GROWTH_CALLS } = amount;
+const { ROUNDS, SECONDS, CALLERS, ONLY, RECOVERIES, CHANGES, GROWTH_CALLS, GROWTH_ANSWERS } =
+  amount;
 const shown = (value: number) => (Number.isNaN(value) ? '' : value.toFixed(value < 100 ? 1 : 0));
 const tellLoad = () =>
   console.log(
@@ -74,6 +75,8 @@ if (ONLY === undefined) {
   const own = {
     growthMib: await growth(ours),
     growthCalls: GROWTH_CALLS,
+    answersMib: await growthByAnswers(ours),
+    answers: GROWTH_ANSWERS,
     changed,
     changes: CHANGES,
     hopMs: await hop(proxy, dremio),

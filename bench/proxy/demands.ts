@@ -51,14 +51,22 @@ export const eventDemands = ({ session, recoveryMs, drained }: Events): Demand[]
 export const ownDemands = (own: {
   growthMib: number;
   growthCalls: number;
+  answersMib: number;
+  answers: number;
   changed: LoadResult;
   changes: number;
   hopMs: number;
   big: BigAnswer;
 }): Demand[] => [
   {
-    what: `memory gained by ${own.growthCalls} calls`,
+    what: `P16: memory gained by ${own.growthCalls} calls`,
     value: own.growthMib,
+    unit: 'MiB',
+    atMost: 20,
+  },
+  {
+    what: `P16: memory gained by ${own.answers} answers of 1 MiB`,
+    value: own.answersMib,
     unit: 'MiB',
     atMost: 20,
   },

@@ -20,6 +20,8 @@ export const PROFILE = process.env.PROFILE || undefined;
 export const SESSIONS = 200 * ROUNDS;
 export const RECOVERIES = 4 * ROUNDS;
 export const GROWTH_CALLS = 20_000 * ROUNDS;
+/** Of 1 MiB each. */
+export const GROWTH_ANSWERS = 1_000 * ROUNDS;
 export const CHANGES = 10 * ROUNDS;
 export const CALLS_PER_CHANGE = 400;
 export const BIG_ANSWERS = 2 * ROUNDS;

@@ -3,12 +3,13 @@ import { MIB, residentBytes } from '../measure.ts';
 import { McpClient } from './client.ts';
 import { type Contender, start } from './contender.ts';
 import { load } from './load.ts';
-import { GROWTH_CALLS, SESSIONS } from './parameters.ts';
+import { GROWTH_ANSWERS, GROWTH_CALLS, SESSIONS } from './parameters.ts';
 import { median } from './throughput.ts';
 
 /** As many children as a machine of two cores carries. */
 const MOST_CHILDREN = 20;
 const GROWTH_CALLERS = 16;
+const ANSWERS_AT_ONCE = 4;
 
 export interface SessionCost {
   /** From the first byte of `initialize` to the answer to `notifications/initialized`, at the median. */
@@ -36,7 +37,7 @@ export async function sessionCost(contender: Contender): Promise<SessionCost> {
   return { readyMs: median(times), open: times.length, mib };
 }
 
-/** How many MiB the process gains with calls, after a tenth of them has warmed it. */
+/** P16: how many MiB the process gains with calls, after a tenth of them has warmed it. */
 export async function growth(contender: Contender): Promise<number> {
   const started = await start(contender);
   const order = { target: started.target, callers: GROWTH_CALLERS };
@@ -45,6 +46,37 @@ export async function growth(contender: Contender): Promise<number> {
   const { failed, firstFailure } = await load({ ...order, calls: GROWTH_CALLS });
   if (failed > 0) throw new Error(`${failed} calls failed, first: ${firstFailure}`);
   const grown = (residentBytes(started.pid) - before) / MIB;
+  await started.stop();
+  return grown;
+}
+
+/**
+ * P16: how many MiB the process gains with answers of 1 MiB, after a tenth of them has warmed it. The lowest memory
+ * of a tenth beside that of another: what has been answered and is yet to be collected is no growth.
+ */
+export async function growthByAnswers(contender: Contender): Promise<number> {
+  const started = await start(contender);
+  const client = new McpClient(started.target, ANSWERS_AT_ONCE);
+  const tenths = async (count: number) => {
+    let left = (count * GROWTH_ANSWERS) / 10;
+    let lowest = Infinity;
+    const caller = async () => {
+      const session = await client.open();
+      while (left-- > 0) {
+        const { length } = await client.call(session, 'big', { bytes: MIB });
+        if (length !== MIB) throw new Error(`${length} bytes came; expected ${MIB}`);
+        if (left % 10 === 0) lowest = Math.min(lowest, residentBytes(started.pid));
+      }
+      await client.end(session);
+    };
+    await Promise.all(Array.from({ length: ANSWERS_AT_ONCE }, caller));
+    return lowest;
+  };
+  await tenths(1);
+  const before = await tenths(1);
+  await tenths(8);
+  const grown = ((await tenths(1)) - before) / MIB;
+  await client.close();
   await started.stop();
   return grown;
 }
