@@ -436,7 +436,8 @@ describe('the look after an open session', () => {
     now -= 3_600_000;
     await pass();
     await pass();
-    assert.deepEqual([pings, sleeps.at(-1)?.ms], [2, CARE.quietMs]);
+    assert.equal(pings, 2);
+    assert.equal(Math.max(...sleeps.map(({ ms }) => ms)), CARE.quietMs);
     stop.abort();
     await running;
   });
