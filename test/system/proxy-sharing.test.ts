@@ -292,6 +292,18 @@ describe('a child that works on one call at a time', () => {
     assert.ok(updates(second).every((uri) => uri === 'memo://b/part'));
   });
 
+  it('answers a list from memory while every child works on a call', async () => {
+    const list = { jsonrpc: '2.0', id: 7, method: 'tools/list' };
+    const known = await second.request(list);
+    const busy = [first.call('sleep', { ms: 2_000 }), second.call('sleep', { ms: 2_000 })];
+    const workingOn = async (calls: number) =>
+      new RegExp(`in_flight ${calls}\\b`).test(await bench.metrics());
+    await until(() => workingOn(2));
+    assert.deepEqual(await second.request(list), known);
+    assert.ok(await workingOn(2), 'both calls still ran when the list was there');
+    await Promise.all(busy);
+  });
+
   it('replaces a child that may still work on a call that was given up', async () => {
     const pids = async () =>
       new Set((await Promise.all([first.state(), second.state()])).map(({ pid }) => pid));

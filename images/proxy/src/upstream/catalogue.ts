@@ -38,10 +38,16 @@ const UNTIL_CHANGED: Freshness = { now: () => 0, lifeOf: () => Number.POSITIVE_I
 
 type List = Promise<ServerResponse | undefined>;
 
+interface Entry {
+  readonly list: List;
+  readonly since: number;
+  given?: ServerResponse;
+}
+
 /** The lists of one child, or of one session with a remote server. */
 export class Catalogue {
   readonly #freshness: Freshness;
-  readonly #lists = new Map<string, { readonly list: List; readonly since: number }>();
+  readonly #lists = new Map<string, Entry>();
 
   constructor(freshness = UNTIL_CHANGED) {
     this.#freshness = freshness;
@@ -49,20 +55,23 @@ export class Catalogue {
 
   /** The list, or undefined when nobody asked for it yet. */
   known(method: string): List | undefined {
-    const entry = this.#lists.get(method);
-    if (!entry) return undefined;
-    const age = this.#freshness.now() - entry.since;
-    // A clock that was set back tells no age.
-    return age >= 0 && age < this.#freshness.lifeOf(method) ? entry.list : undefined;
+    return this.#fresh(method)?.list;
+  }
+
+  /** The list if the server has given it already. */
+  given(method: string): ServerResponse | undefined {
+    return this.#fresh(method)?.given;
   }
 
   /** Keeps what the server is just being asked for; all who ask meanwhile get the same answer. */
   fill(method: string, list: List): void {
-    this.#lists.set(method, { list, since: this.#freshness.now() });
+    const entry: Entry = { list, since: this.#freshness.now() };
+    this.#lists.set(method, entry);
     void list.then((response) => {
       // An error, or no answer, is nobody else's.
       const failed = response === undefined || response.failed;
-      if (failed && this.#lists.get(method)?.list === list) this.#lists.delete(method);
+      if (!failed) entry.given = response;
+      else if (this.#lists.get(method) === entry) this.#lists.delete(method);
     });
   }
 
@@ -75,6 +84,14 @@ export class Catalogue {
   /** Forgets all: what changed may have been missed. */
   clear(): void {
     this.#lists.clear();
+  }
+
+  #fresh(method: string): Entry | undefined {
+    const entry = this.#lists.get(method);
+    if (!entry) return undefined;
+    const age = this.#freshness.now() - entry.since;
+    // A clock that was set back tells no age.
+    return age >= 0 && age < this.#freshness.lifeOf(method) ? entry : undefined;
   }
 }
 
@@ -98,6 +115,7 @@ export class Offered {
     this.#digests.set(method, digest);
     return before !== undefined && before !== digest;
   }
+
   /** The server has said itself that these lists changed. */
   told(notification: string): void {
     for (const [method, name] of Object.entries(CHANGES))

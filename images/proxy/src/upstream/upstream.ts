@@ -98,6 +98,8 @@ export interface Upstream {
    * offered. False when the server is shared, and these would reach the wrong client.
    */
   readonly personal: boolean;
+  /** The answer to a request for which the server need not be asked, where that is known at once. */
+  recall?(request: ClientRequest): Answer | undefined;
   /** Sends a request. Never rejects: whatever goes wrong is an answer with a JSON-RPC error. */
   call(request: ClientRequest, options: CallOptions): Promise<Answer>;
   /** Passes on what a client only tells; dropped where it means nothing to a shared server. */

@@ -44,6 +44,16 @@ export class Lists {
     this.#options = options;
   }
 
+  /** A list that one child gave already. */
+  recall(request: ClientRequest): Answer | undefined {
+    const { pool, tunings } = this.#options;
+    for (const { child } of pool.ready()) {
+      const response = tunings.of(child).catalogue.given(request.method);
+      if (response) return answered(request, response, child.generation);
+    }
+    return undefined;
+  }
+
   /** A list as one child gave it, without asking it again. */
   async answer(request: ClientRequest, call: CallOptions): Promise<Answer> {
     const { pool, tunings, forward } = this.#options;

@@ -91,6 +91,11 @@ export class Scope {
     return this.pool.health();
   }
 
+  /** A list that a child gave already. */
+  recall(request: ClientRequest): Answer | undefined {
+    return isFirstPage(request) ? this.#lists.recall(request) : undefined;
+  }
+
   call(request: ClientRequest, call: CallOptions): Promise<Answer> {
     const set = this.#options.personal ? this.#settings.answer(request, call) : undefined;
     if (set) return set;

@@ -107,6 +107,11 @@ export class StdioUpstream implements Upstream {
     this.#ticking = this.#tick();
   }
 
+  /** A child of one's own has lists of its own. */
+  recall(request: ClientRequest): Answer | undefined {
+    return this.#own ? undefined : this.#common.recall(request);
+  }
+
   async call(request: ClientRequest, options: CallOptions): Promise<Answer> {
     const { caller, signal } = options;
     const scope = this.#own ? await this.#own.whenFree(caller, signal) : this.#common;
