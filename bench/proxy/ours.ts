@@ -1,4 +1,5 @@
 /** Our proxy as its image starts it, authentication and audit on, with files of its own; and the bare bridge. */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,11 @@ import { formatTokenFile } from '../../images/kit/src/token-file.ts';
 import { type Contender, ECHO_CHILD } from './contender.ts';
 import { PROFILE } from './parameters.ts';
 
+/** What the image's command gives Node. */
+const FLAGS =
+  /^exec node (.*) \/app\/images\/proxy\/src\/main\.ts/m
+    .exec(readFileSync(new URL('../../images/proxy/proxy', import.meta.url), 'utf8'))?.[1]
+    ?.split(' ') ?? [];
 const MAIN = fileURLToPath(new URL('../../images/proxy/src/main.ts', import.meta.url));
 const BRIDGE = fileURLToPath(new URL('bare-bridge.ts', import.meta.url));
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/bench-compile', import.meta.url));
@@ -37,7 +43,7 @@ export async function ourProxy(dremioUrl: string): Promise<OurProxy> {
       name: 'lakehouse proxy',
       program: 'lakehouse proxy',
       sessions: true,
-      command: () => [...profile, MAIN],
+      command: () => [...FLAGS, ...profile, MAIN],
       headers: { authorization: `Bearer ${KEY}` },
       env: {
         NODE_COMPILE_CACHE: CACHE,

@@ -81,7 +81,7 @@ test('the service runs as its own numbers and takes signals itself', () => {
   assert.deepEqual(of('ENTRYPOINT'), ['ENTRYPOINT ["proxy"]']);
   assert.match(
     read('images/proxy/proxy'),
-    /^exec node \/app\/images\/proxy\/src\/main\.ts "\$@"$/m,
+    /^exec node (--[a-z-]+(=\d+)? )*\/app\/images\/proxy\/src\/main\.ts "\$@"$/m,
   );
   assert.match(of('HEALTHCHECK').join(), /CMD \["node", ".*probe\.js", "readyz"\]$/);
 });

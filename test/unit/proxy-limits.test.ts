@@ -117,6 +117,20 @@ describe('places at the server', () => {
   });
 });
 
+describe('callers that come once', () => {
+  it('are forgotten: what is kept of them has an end', () => {
+    const places = new Places<Visitor>({ inFlight: 3, perKey: 3, perSession: 3, queue: 3 });
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 200_000; i++) {
+      const one = { principal: `key ${i}`, session: `session ${i} ${'x'.repeat(200)}` };
+      assert.equal(places.arrive(one), 'run');
+      places.leave(one);
+    }
+    assert.equal(places.byKey.size, 0);
+    assert.ok(process.memoryUsage().heapUsed - before < 32 * 1024 * 1024);
+  });
+});
+
 describe('the wait for a place', () => {
   /** A clock whose sleeps end when the test says so. */
   const handClock = () => {

@@ -3,6 +3,7 @@
  * cancellation, metrics, the audit line, and the count that a drain waits for.
  */
 import type { Logger } from '../../kit/src/logger.ts';
+import { Roster } from '../../kit/src/roster.ts';
 import type { CallAudit } from './audit.ts';
 import { type ClientRequest, CODE, errorBytes } from './jsonrpc/message.ts';
 import { withMeta } from './jsonrpc/meta.ts';
@@ -59,7 +60,7 @@ interface Ended {
 
 export class Calls {
   readonly #options: CallsOptions;
-  readonly #running = new Set<Running>();
+  readonly #running = new Roster<Running>();
   readonly #idle = new Set<() => void>();
 
   constructor(options: CallsOptions) {

@@ -4,6 +4,8 @@ import type { Session } from './session-id.ts';
 const REMEMBERED = 100_000;
 /** A session counts as open when it was used within this time. */
 const IDLE_MS = 30 * 60_000;
+/** A use within this time of another is not worth the writing down. */
+const EXACT_MS = 1_000;
 
 function remember<V>(map: Map<string, V>, key: string, value: V): void {
   map.delete(key);
@@ -20,7 +22,9 @@ export class Sessions {
   readonly #used = new Map<string, number>();
 
   use(session: Session, now: number): void {
-    remember(this.#used, session.name, now);
+    const before = this.#used.get(session.name);
+    if (before === undefined || Math.abs(now - before) >= EXACT_MS)
+      remember(this.#used, session.name, now);
   }
 
   isEnded(session: Session): boolean {

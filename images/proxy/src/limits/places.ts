@@ -50,7 +50,7 @@ export class Places<V extends Visitor> {
 
   /** Requests of each key that run or wait. */
   get byKey(): ReadonlyMap<string, number> {
-    return this.#byKey;
+    return new Map([...this.#byKey].filter(([, count]) => count > 0));
   }
 
   /** A request arrives: it runs, it waits, or it is refused and forgotten. */
@@ -91,8 +91,12 @@ export class Places<V extends Visitor> {
   }
 }
 
+/** Most names that are kept although nothing of them runs or waits. */
+const MOST_IDLE = 1_000;
+
+/** A count of 0 is kept for a while, since a caller that was here comes again. */
 function add(counts: Map<string, number>, name: string, change: 1 | -1): void {
-  const count = (counts.get(name) ?? 0) + change;
-  if (count > 0) counts.set(name, count);
-  else counts.delete(name);
+  counts.set(name, (counts.get(name) ?? 0) + change);
+  if (change < 0 && counts.size > MOST_IDLE)
+    for (const [one, count] of counts) if (count === 0) counts.delete(one);
 }

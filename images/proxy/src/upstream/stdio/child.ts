@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../../../kit/src/clock.ts';
 import type { Logger } from '../../../../kit/src/logger.ts';
+import { Roster } from '../../../../kit/src/roster.ts';
 import { CODE, type JsonObject } from '../../jsonrpc/message.ts';
 import { splice } from '../../jsonrpc/scan.ts';
 import {
@@ -26,6 +27,7 @@ export type ChildResult =
   | { readonly kind: 'died'; readonly end: ProcessEnd };
 
 interface Pending {
+  readonly id: number;
   /** JSON text of the client's progress token. */
   readonly progressToken: string | undefined;
   onProgress(message: Pieces): void;
@@ -73,7 +75,7 @@ export class Child {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #stderr: StderrLog;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Roster<Pending>();
   #nextId = 1;
   #lastOutput = 0;
   #dead: ProcessEnd | undefined;
@@ -108,7 +110,7 @@ export class Child {
       const end: ProcessEnd = memory ? { reason: 'out_of_memory', text: memory } : raw;
       this.#dead = end;
       this.#stderr.flush();
-      for (const id of [...this.#pending.keys()]) this.#settle(id, { kind: 'died', end });
+      for (const { id } of this.#pending) this.#settle(id, { kind: 'died', end });
       this.asks.drop();
       await options.launch
         .release()
@@ -150,7 +152,7 @@ export class Child {
     const end = this.#dead;
     if (end) return { id, result: Promise.resolve({ kind: 'died', end }) };
     const result = new Promise<ChildResult>((settle) => {
-      this.#pending.set(id, { progressToken, onProgress, settle });
+      this.#pending.add({ id, progressToken, onProgress, settle });
     });
     this.#process.writeLine(build(id));
     return { id, result };
@@ -158,16 +160,17 @@ export class Child {
 
   /** Forgets a request and tells the server that nobody waits for it. */
   cancel(id: number, reason: string): void {
-    if (!this.#pending.delete(id)) return;
+    if (!this.#take(id)) return;
     this.notify('notifications/cancelled', { requestId: id, reason });
   }
 
   /** As `cancel`, and true when the server ends the request all the same within `patienceMs`. */
   async giveUp(id: number, reason: string, patienceMs: number): Promise<boolean> {
-    if (!this.#pending.has(id)) return true;
+    if (!this.#take(id)) return true;
     const ended = new AbortController();
     let answered = false;
-    this.#pending.set(id, {
+    this.#pending.add({
+      id,
       progressToken: undefined,
       onProgress: () => {},
       settle: (result) => {
@@ -177,7 +180,7 @@ export class Child {
     });
     this.notify('notifications/cancelled', { requestId: id, reason });
     await this.#clock.sleep(patienceMs, ended.signal);
-    this.#pending.delete(id);
+    this.#take(id);
     return answered;
   }
 
@@ -206,7 +209,7 @@ export class Child {
       answered.abort();
     });
     await this.#clock.sleep(patienceMs, answered.signal);
-    this.#pending.delete(id);
+    this.#take(id);
     return answer?.kind === 'response' || this.#lastOutput > sent;
   }
 
@@ -239,20 +242,29 @@ export class Child {
     return value;
   }
 
-  #settle(id: number, result: ChildResult): void {
-    const pending = this.#pending.get(id);
-    if (!pending) return;
-    this.#pending.delete(id);
-    pending.settle(result);
+  #find(id: number): Pending | undefined {
+    return this.#pending.find((one) => one.id === id);
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#find(id);
+    if (pending) this.#pending.delete(pending);
+    return pending;
+  }
+
+  /** False when nobody waits for it. */
+  #settle(id: number, result: ChildResult): boolean {
+    const pending = this.#take(id);
+    pending?.settle(result);
+    return pending !== undefined;
   }
 
   #receive(line: Buffer): void {
     const message = readServerMessage(line);
     if (!message) this.#note('not a JSON-RPC message', line);
     else if (message.kind === 'response') {
-      if (this.#pending.has(message.id))
-        this.#settle(message.id, { kind: 'response', response: message });
-      else this.#log.debug('child_answer_late', { id: message.id });
+      if (!this.#settle(message.id, { kind: 'response', response: message }))
+        this.#log.debug('child_answer_late', { id: message.id });
     } else if (message.kind === 'request') this.asks.take(message, this.listener.onRequest);
     else if (message.method === 'notifications/progress') this.#progress(message.bytes);
     else if (message.method === 'notifications/cancelled') this.asks.withdraw(message.bytes);
@@ -261,7 +273,7 @@ export class Child {
 
   #progress(bytes: Buffer): void {
     const span = paramSpan(bytes, 'progressToken');
-    const pending = span && this.#pending.get(Number(bytes.toString('utf8', span.start, span.end)));
+    const pending = span && this.#find(Number(bytes.toString('utf8', span.start, span.end)));
     if (!span || pending?.progressToken === undefined) return;
     pending.onProgress(splice(bytes, [{ span, value: pending.progressToken }]));
   }

@@ -1,8 +1,9 @@
 /** The calls that one child works on. */
+import { Roster } from '../../../../kit/src/roster.ts';
 import type { CallOptions } from '../upstream.ts';
 
 export class Work {
-  readonly #calls = new Set<CallOptions>();
+  readonly #calls = new Roster<CallOptions>();
   readonly #idle = new Set<() => void>();
   #begun = 0;
 
@@ -18,7 +19,7 @@ export class Work {
 
   /** The call that began last: what a server sends meanwhile belongs to it, or to another of the same client. */
   get newest(): CallOptions | undefined {
-    return [...this.#calls].at(-1);
+    return this.#calls.newest;
   }
 
   begin(call: CallOptions): void {
