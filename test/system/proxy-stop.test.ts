@@ -145,11 +145,11 @@ describe('the end of the process', { concurrency: true }, () => {
       await until(() => !processes.some(runs));
     });
 
-  it('fault 26: a second SIGTERM ends it at once, with a call under way', async () => {
+  it('fault 26: a second SIGTERM ends it at once, and a server with it that hears nothing any more', async () => {
     const proxy = await startProcess(folder);
     const session = await openSession(proxy.url);
     const processes = below(pidOf(proxy));
-    const call = callTool(proxy.url, session, 'sleep', { ms: 60_000 });
+    const call = callTool(proxy.url, session, 'freeze', {});
     const lost = assert.rejects(call);
     await until(async () => /in_flight 1\b/.test(await proxy.metrics()));
     await endAndWatch(proxy);
@@ -159,7 +159,6 @@ describe('the end of the process', { concurrency: true }, () => {
     assert.deepEqual(await proxy.exit, ENDED);
     assert.ok(performance.now() - start <= LATE_MS, `${performance.now() - start} ms`);
     await lost;
-    // Nobody is left to end the server: it ends itself when its input does.
     await until(() => !processes.some(runs));
   });
 });

@@ -455,6 +455,20 @@ describe('the settings of the upstream', () => {
     assert.deepEqual(problems({ DREMIO_URL: 'nothing' }), []);
     assert.deepEqual(problems({ UPSTREAM: 'ftp' }), []);
   });
+  it('replace no child of a session', () => {
+    const sharing = (CHILD_SHARING: string) =>
+      problems({
+        DREMIO_URL: 'http://d',
+        CHILD_SHARING,
+        CHILD_MAX_AGE: '60',
+        CHILD_MAX_CALLS: '0',
+      });
+    assert.deepEqual(sharing('call'), []);
+    assert.deepEqual(
+      sharing('session').map((line) => line.split(',')[0]),
+      ['CHILD_MAX_AGE is 60'],
+    );
+  });
   it('name every setting of the other one that would be left aside', () => {
     const found = problems({
       UPSTREAM: 'http',

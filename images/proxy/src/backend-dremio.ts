@@ -16,7 +16,6 @@ import { StdioUpstream } from './upstream/stdio/stdio-upstream.ts';
 
 /** How long a call waits for a server that is starting: as long as a start may take; clients wait 60 s and more. */
 const START_PATIENCE_MS = WATCH.readyWithinMs;
-const MAX_IN_FLIGHT = 512;
 const MIB = 1024 * 1024;
 
 /** @throws NamedFileError when the file of authorities cannot be used */
@@ -67,7 +66,7 @@ export async function openDremioBackend(
     clientInfo,
     messageLimit: settings.messageLimit,
     startPatienceMs: START_PATIENCE_MS,
-    maxInFlight: MAX_IN_FLIGHT,
+    maxInFlight: settings.maxInFlight,
     count: settings.childCount,
     sharing: settings.childSharing,
     limits: {

@@ -44,7 +44,18 @@ export function checkUpstream(settings: Partial<ProxySettings>): readonly string
       (key) =>
         `${schema[key].variable} is set, but UPSTREAM is ${upstream} and would leave it aside; unset it, or set UPSTREAM to ${other}`,
     );
-  return [...missing, ...stray];
+  return [...missing, ...stray, ...wornWithSession(settings)];
+}
+
+const WORN = ['childMaxCalls', 'childMaxAge', 'childMaxMemory'] as const;
+
+/** A child of one session may hold what the session has built up: it is not replaced, whatever is set. */
+function wornWithSession(settings: Partial<ProxySettings>): string[] {
+  if (settings.childSharing !== 'session') return [];
+  return WORN.filter((key) => (settings[key] ?? 0) > 0).map(
+    (key) =>
+      `${schema[key].variable} is ${settings[key]}, but CHILD_SHARING is session and a session's child is never replaced; unset it, or set CHILD_SHARING to call`,
+  );
 }
 
 /** @throws SettingsError when `checkUpstream` finds something */

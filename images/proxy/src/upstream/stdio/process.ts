@@ -28,6 +28,12 @@ const NEWLINE = Buffer.from('\n');
 /** How long the output of a dead process may still take to arrive, a pipe held by a grandchild included. */
 const LAST_OUTPUT_MS = 250;
 
+/** None of them outlives this process, however it ends; but by a signal that nothing can be done about. */
+const living = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const one of living) one.signal('SIGKILL');
+});
+
 export class ChildProcess {
   /** Resolves when the process is gone and its last output has been delivered. */
   readonly ended: Promise<ProcessEnd>;
@@ -54,8 +60,10 @@ export class ChildProcess {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    living.add(this);
     this.ended = new Promise((resolve) => {
       const end = (result: ProcessEnd) => {
+        living.delete(this);
         this.signal('SIGKILL');
         this.#gone = 'with its group';
         for (const stream of this.#process.stdio ?? []) stream?.destroy();
