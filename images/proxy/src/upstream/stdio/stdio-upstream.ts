@@ -172,8 +172,8 @@ export class StdioUpstream implements Upstream {
       'count' | 'capabilities' | 'personal' | 'session' | 'members' | 'start'
     >,
   ): Scope {
-    const { clientInfo, messageLimit, startPatienceMs, maxInFlight, retireMs, watch, clock, log } =
-      this.#options;
+    const { clientInfo, messageLimit, startPatienceMs, maxInFlight, retireMs } = this.#options;
+    const { limits, watch, clock, log } = this.#options;
     const oneByOne = this.#options.sharing === 'call';
     return new Scope({
       ...options,
@@ -194,7 +194,10 @@ export class StdioUpstream implements Upstream {
         },
         onRequest: (session, request, signal) => this.#ask(session, request, signal),
       },
-      onCallEnded: (scope) => this.#recycle(scope),
+      onCallEnded: (scope) => {
+        // Age and memory are looked at in their own time.
+        if (limits.maxCalls > 0) this.#recycle(scope);
+      },
     });
   }
 
