@@ -149,14 +149,14 @@ describe('a password that changes in Dremio, under a deployed stack', () => {
 });
 
 /**
- * Changes the password file in the volume of a stack's secrets, by the container that has filled it: `docker cp` into
- * it, and starting it again, which hands the files to the service's user.
+ * Changes the password file in the volume of a stack's secrets, by the container that has filled it: `docker cp` of the
+ * next file into it, and starting it again, which puts it in the place of the old one, owned by the service's user.
  * @returns when the refresher could read it, epoch ms
  */
 async function changeSecret(filler: string, password: string): Promise<number> {
   const container = docker.getContainer(filler);
   const archive = pack();
-  archive.entry({ name: 'dremio-password', mode: 0o400 }, `${password}\n`);
+  archive.entry({ name: 'dremio-password.next', mode: 0o400 }, `${password}\n`);
   archive.finalize();
   await container.putArchive(archive as unknown as NodeJS.ReadableStream, {
     path: '/run/secrets',
