@@ -18,6 +18,7 @@ const SMALL_BYTES = 16 * 1024;
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+const NOTHING = Buffer.alloc(0);
 
 export class LineSplitter {
   readonly #limit: number;
@@ -26,7 +27,7 @@ export class LineSplitter {
   #length = 0;
   /** First bytes of a line that is being thrown away. */
   #head: Buffer | undefined;
-  #tail: Buffer = Buffer.alloc(0);
+  #tail: Buffer = NOTHING;
 
   /** `limit`: longest line in bytes; more than `KEPT_BYTES`. */
   constructor(limit: number, handlers: LineHandlers) {
@@ -39,8 +40,12 @@ export class LineSplitter {
     for (;;) {
       const end = chunk.indexOf(NEWLINE, from);
       if (end < 0) break;
-      this.#add(chunk.subarray(from, end));
-      this.#finish();
+      // Nearly every line lies whole in its chunk.
+      if (this.#length === 0 && end - from <= this.#limit) this.#whole(chunk.subarray(from, end));
+      else {
+        this.#add(chunk.subarray(from, end));
+        this.#finish();
+      }
       from = end + 1;
     }
     if (from < chunk.length) this.#add(chunk.subarray(from));
@@ -83,11 +88,13 @@ export class LineSplitter {
     this.#chunks = [];
     this.#length = 0;
     this.#head = undefined;
-    this.#tail = Buffer.alloc(0);
+    this.#tail = NOTHING;
     if (head !== undefined) this.#handlers.oversize(head, tail, length);
-    else {
-      const text = line.at(-1) === RETURN ? line.subarray(0, -1) : line;
-      if (text.length > 0) this.#handlers.line(text);
-    }
+    else this.#whole(line);
+  }
+
+  #whole(line: Buffer): void {
+    const text = line.at(-1) === RETURN ? line.subarray(0, -1) : line;
+    if (text.length > 0) this.#handlers.line(text);
   }
 }

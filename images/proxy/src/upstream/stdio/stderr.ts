@@ -10,7 +10,7 @@ const LINES_PER_SECOND = 50;
 const TAIL_LINES = 10;
 
 /** Written by the Python SDK for every request: our own metrics and audit say more. */
-const NOISE = /^Processing request of type /;
+const NOISE = 'Processing request of type ';
 const LEVELS: Readonly<Record<string, 'debug' | 'info' | 'warn' | 'error'>> = {
   debug: 'debug',
   info: 'info',
@@ -41,6 +41,18 @@ function readEntry(line: string): Entry {
   return { level: 'debug', text: line };
 }
 
+/** What a line says, without secrets. */
+function shown({ bytes, more }: Line): Entry {
+  const { level, text } = readEntry(`${bytes.toString('utf8')}${more}`);
+  return { level, text: redactBearers(text).slice(0, MAX_TEXT) };
+}
+
+interface Line {
+  readonly bytes: Buffer;
+  /** What is said of its rest when it was too long. */
+  readonly more: string;
+}
+
 export class StderrLog {
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -48,15 +60,15 @@ export class StderrLog {
   #second = 0;
   #written = 0;
   #dropped = 0;
-  #tail: string[] = [];
+  readonly #tail: Line[] = [];
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
     this.#lines = new LineSplitter(MAX_LINE_BYTES, {
-      line: (bytes) => this.#line(bytes.toString('utf8')),
-      oversize: (head, _tail, length) =>
-        this.#line(`${head.toString('utf8')} … (${length} bytes in one line)`),
+      line: (bytes) => this.#line({ bytes, more: '' }),
+      oversize: (bytes, _tail, length) =>
+        this.#line({ bytes, more: ` … (${length} bytes in one line)` }),
     });
   }
 
@@ -66,7 +78,7 @@ export class StderrLog {
 
   /** The last lines, for the report of an unexpected end. */
   tail(): readonly string[] {
-    return this.#tail;
+    return this.#tail.map((line) => shown(line).text);
   }
 
   /** Reports what the rate limit held back. */
@@ -75,18 +87,23 @@ export class StderrLog {
     this.#dropped = 0;
   }
 
-  #line(line: string): void {
-    const entry = readEntry(line);
-    const text = redactBearers(entry.text).slice(0, MAX_TEXT);
-    if (text.trim() === '' || NOISE.test(text)) return;
-    this.#tail = [...this.#tail.slice(1 - TAIL_LINES), text];
+  #line(line: Line): void {
     const second = Math.floor(this.#clock.now() / 1000);
     if (second !== this.#second) {
       this.flush();
       this.#second = second;
       this.#written = 0;
     }
-    if (++this.#written > LINES_PER_SECOND) this.#dropped++;
-    else this.#log[entry.level]('child_stderr', { text });
+    const isOver = this.#written >= LINES_PER_SECOND;
+    // What will not be written is not even decoded: a flood would take the time of calls.
+    const entry = isOver && !line.bytes.includes(NOISE) ? undefined : shown(line);
+    if (entry && (entry.text.trim() === '' || entry.text.startsWith(NOISE))) return;
+    this.#tail.push(line);
+    if (this.#tail.length > TAIL_LINES) this.#tail.shift();
+    if (isOver) this.#dropped++;
+    else if (entry) {
+      this.#written++;
+      this.#log[entry.level]('child_stderr', { text: entry.text });
+    }
   }
 }
