@@ -4,7 +4,7 @@ import { McpClient } from './client.ts';
 import type { LoadNews, LoadOrder, LoadResult } from './load.ts';
 
 /** Time before the measurement that only warms what is measured. */
-const WARM_MS = 1_500;
+const WARM_MS = 4_000;
 
 const tell = (news: LoadNews) => process.send?.(news);
 
