@@ -4,6 +4,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { NamedFileError } from '../../../kit/src/named-file.ts';
+import { remember } from '../../../kit/src/remember.ts';
 import { readSecretFile } from '../../../kit/src/secret-file.ts';
 import { isLegacyVersion, type LegacyVersion } from './versions.ts';
 
@@ -85,11 +86,7 @@ export class SessionSigner {
     ) as [string, string, string, string, number];
     if (!isLegacyVersion(version)) return undefined;
     const session = { name, version, capabilities, principal, expiresAt };
-    this.#checked.set(id, session);
-    for (const oldest of this.#checked.keys()) {
-      if (this.#checked.size <= REMEMBERED_IDS) break;
-      this.#checked.delete(oldest);
-    }
+    remember(this.#checked, id, session, REMEMBERED_IDS);
     return session;
   }
 

@@ -1,4 +1,5 @@
 /** What this replica remembers of sessions: which are ended, and which were used lately. */
+import { remember } from '../../../kit/src/remember.ts';
 import type { Session } from './session-id.ts';
 
 const REMEMBERED = 100_000;
@@ -6,15 +7,6 @@ const REMEMBERED = 100_000;
 const IDLE_MS = 30 * 60_000;
 /** A use within this time of another is not worth the writing down. */
 const EXACT_MS = 1_000;
-
-function remember<V>(map: Map<string, V>, key: string, value: V): void {
-  map.delete(key);
-  map.set(key, value);
-  for (const oldest of map.keys()) {
-    if (map.size <= REMEMBERED) break;
-    map.delete(oldest);
-  }
-}
 
 export class Sessions {
   /** Ended before their time, by name, with their expiry in seconds. */
@@ -24,7 +16,7 @@ export class Sessions {
   use(session: Session, now: number): void {
     const before = this.#used.get(session.name);
     if (before === undefined || Math.abs(now - before) >= EXACT_MS)
-      remember(this.#used, session.name, now);
+      remember(this.#used, session.name, now, REMEMBERED);
   }
 
   isEnded(session: Session): boolean {
@@ -32,7 +24,7 @@ export class Sessions {
   }
 
   end(session: Session): void {
-    remember(this.#ended, session.name, session.expiresAt);
+    remember(this.#ended, session.name, session.expiresAt, REMEMBERED);
     this.#used.delete(session.name);
   }
 

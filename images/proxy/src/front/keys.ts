@@ -1,11 +1,9 @@
 /** The bearer keys of clients: named, kept as hashes, compared in constant time, read again when the file changes. */
 import { hash, timingSafeEqual } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import type { Clock } from '../../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../../kit/src/logger.ts';
+import { fileVersion, watchFile } from '../../../kit/src/watch-file.ts';
 import { type ClientOptions, readKeys } from './key-file.ts';
-
-const POLL_MS = 250;
 
 /** One valid key; the same object as long as the key is in the file under this name. */
 export interface Access {
@@ -27,7 +25,6 @@ export class KeyRing {
   readonly #listeners = new Set<(removed: Access) => void>();
   #entries: readonly Entry[] = [];
   #options: ReadonlyMap<string, ClientOptions> = new Map();
-  #version = '';
 
   private constructor(path: string, log: Logger) {
     this.#path = path;
@@ -37,8 +34,17 @@ export class KeyRing {
   /** @throws NamedFileError when the file cannot be used. */
   static async open(path: string, clock: Clock, log: Logger): Promise<KeyRing> {
     const ring = new KeyRing(path, log);
+    const version = await fileVersion(path);
     await ring.#load();
-    void ring.#watch(clock);
+    void watchFile({
+      path,
+      version,
+      clock,
+      signal: ring.#stopping.signal,
+      reload: () => ring.#load(),
+      // Whoever has a key keeps it until the file can be read again; nobody is let in who was not before.
+      onUnusable: (error) => log.error('keys_unusable', { error: errorText(error) }),
+    });
     return ring;
   }
 
@@ -66,7 +72,6 @@ export class KeyRing {
   }
 
   async #load(): Promise<void> {
-    this.#version = await this.#fileVersion();
     const clients = await readKeys(this.#path);
     const old = this.#entries;
     this.#entries = clients.flatMap(({ name, keys }) =>
@@ -85,28 +90,5 @@ export class KeyRing {
       removed: removed.length,
     });
     for (const entry of removed) for (const listener of this.#listeners) listener(entry);
-  }
-
-  /** Changes with the file's content and with who may read it. */
-  #fileVersion(): Promise<string> {
-    return stat(this.#path, { bigint: true }).then(
-      ({ ino, size, mtimeNs, ctimeNs }) => `${ino} ${size} ${mtimeNs} ${ctimeNs}`,
-      () => 'none',
-    );
-  }
-
-  async #watch(clock: Clock): Promise<void> {
-    const { signal } = this.#stopping;
-    for (;;) {
-      await clock.sleep(POLL_MS, signal);
-      if (signal.aborted) return;
-      if ((await this.#fileVersion()) === this.#version) continue;
-      try {
-        await this.#load();
-      } catch (error) {
-        // Whoever has a key keeps it until the file can be read again; nobody is let in who was not before.
-        this.#log.error('keys_unusable', { error: errorText(error) });
-      }
-    }
   }
 }

@@ -2,6 +2,7 @@
  * How much one query may fetch. The official server asks for all pages of a result at once and keeps them in
  * memory, so the limit holds for the pages together.
  */
+import { remember } from '../../../kit/src/remember.ts';
 
 const REMEMBERED_QUERIES = 1_000;
 
@@ -26,12 +27,7 @@ export class ResultBudget {
   /** Counts bytes of a query; false when they are more than it may fetch. */
   take(query: string, bytes: number): boolean {
     const used = (this.#used.get(query) ?? 0) + bytes;
-    this.#used.delete(query);
-    this.#used.set(query, used);
-    for (const oldest of this.#used.keys()) {
-      if (this.#used.size <= REMEMBERED_QUERIES) break;
-      this.#used.delete(oldest);
-    }
+    remember(this.#used, query, used, REMEMBERED_QUERIES);
     return used <= this.#limit;
   }
 }

@@ -1,4 +1,5 @@
 /** What sessions have set on a server that may serve several of them: their log level and their subscriptions. */
+import { remember } from '../../../../kit/src/remember.ts';
 import { paramString } from '../../jsonrpc/server-message.ts';
 
 /** From the most verbose to the most quiet, as RFC 5424 orders them. */
@@ -34,12 +35,7 @@ export class Members {
   /** False when there is no such level. */
   setLevel(session: string, level: unknown): boolean {
     if (typeof level !== 'string' || rank(level) < 0) return false;
-    this.#levels.delete(session);
-    this.#levels.set(session, level);
-    for (const oldest of this.#levels.keys()) {
-      if (this.#levels.size <= REMEMBERED) break;
-      this.#levels.delete(oldest);
-    }
+    remember(this.#levels, session, level, REMEMBERED);
     return true;
   }
 

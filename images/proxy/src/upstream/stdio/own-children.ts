@@ -3,6 +3,7 @@
  * waits while a server imports its libraries.
  */
 import type { Clock } from '../../../../kit/src/clock.ts';
+import { remember } from '../../../../kit/src/remember.ts';
 import type { JsonObject } from '../../jsonrpc/message.ts';
 import type { Caller } from '../upstream.ts';
 import type { Child } from './child.ts';
@@ -189,12 +190,7 @@ export class OwnChildren {
 
   #membersOf(session: string): Members {
     const members = this.#members.get(session) ?? new Members();
-    this.#members.delete(session);
-    this.#members.set(session, members);
-    for (const oldest of this.#members.keys()) {
-      if (this.#members.size <= REMEMBERED) break;
-      this.#members.delete(oldest);
-    }
+    remember(this.#members, session, members, REMEMBERED);
     return members;
   }
 }

@@ -1,0 +1,37 @@
+/** Looks at a file again and again and has it read anew when it changed. */
+import { stat } from 'node:fs/promises';
+import type { Clock } from './clock.ts';
+
+const POLL_MS = 250;
+
+/** Another text whenever the file's content changes, or who may read it; `none` while it cannot be looked at. */
+export const fileVersion = (path: string): Promise<string> =>
+  stat(path, { bigint: true }).then(
+    ({ ino, size, mtimeNs, ctimeNs }) => `${ino} ${size} ${mtimeNs} ${ctimeNs}`,
+    () => 'none',
+  );
+
+export interface FileWatch {
+  readonly path: string;
+  /** `fileVersion` from before the file was read. */
+  readonly version: string;
+  readonly clock: Clock;
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+  reload(): Promise<void>;
+  /** `reload` threw; it is called again at the next change. */
+  onUnusable(error: unknown): void;
+}
+
+/** Resolves when the watch is ended; never rejects. */
+export async function watchFile(watch: FileWatch): Promise<void> {
+  const { path, clock, signal } = watch;
+  for (let known = watch.version; ; ) {
+    await clock.sleep(POLL_MS, signal);
+    if (signal.aborted) return;
+    const version = await fileVersion(path);
+    if (version === known) continue;
+    known = version;
+    await watch.reload().catch(watch.onUnusable);
+  }
+}
