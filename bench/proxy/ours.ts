@@ -8,16 +8,19 @@ import { formatTokenFile } from '../../images/kit/src/token-file.ts';
 import { type Contender, ECHO_CHILD } from './contender.ts';
 import { PROFILE } from './parameters.ts';
 
-/** What the image's command gives Node. */
-const FLAGS =
-  /^exec node (.*) \/app\/images\/proxy\/src\/main\.ts/m
-    .exec(readFileSync(new URL('../../images/proxy/proxy', import.meta.url), 'utf8'))?.[1]
-    ?.split(' ') ?? [];
 const MAIN = fileURLToPath(new URL('../../images/proxy/src/main.ts', import.meta.url));
 const BRIDGE = fileURLToPath(new URL('bare-bridge.ts', import.meta.url));
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/bench-compile', import.meta.url));
 const KEY = 'the-key-of-the-benchmark-0123456789';
 const TOKEN_LIFE_MS = 3_600_000;
+
+/** What the image's command gives Node. */
+function flags(): string[] {
+  const script = readFileSync(new URL('../../images/proxy/proxy', import.meta.url), 'utf8');
+  const found = /^exec node (.*?) ?\/app\/images\/proxy\/src\/main\.ts/m.exec(script)?.[1];
+  if (found === undefined) throw new Error('images/proxy/proxy does not start node as expected');
+  return found.split(' ').filter(Boolean);
+}
 
 export interface OurProxy extends AsyncDisposable {
   readonly contender: Contender;
@@ -43,7 +46,7 @@ export async function ourProxy(dremioUrl: string): Promise<OurProxy> {
       name: 'lakehouse proxy',
       program: 'lakehouse proxy',
       sessions: true,
-      command: () => [...FLAGS, ...profile, MAIN],
+      command: () => [...flags(), ...profile, MAIN],
       headers: { authorization: `Bearer ${KEY}` },
       env: {
         NODE_COMPILE_CACHE: CACHE,

@@ -1,5 +1,6 @@
 /** Callers that do what clients of the official server do, in turn and at random, and keep a record of each call. */
 import { Agent } from 'undici';
+import { systemClock } from '../../images/kit/src/clock.ts';
 import { BareClient, type Seen } from './bare-client.ts';
 import { WEATHER } from './mcp-client.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -128,7 +129,7 @@ async function runCaller(
       const kind = choice[Math.floor(random() * choice.length)] as Kind;
       const { what, method, params, has } = kind;
       await timed(what, (id) => client.call(id, method, params), has, method === 'tools/call');
-      await pause(random() * LONGEST_PAUSE_MS, signal);
+      await systemClock.sleep(random() * LONGEST_PAUSE_MS, signal);
     }
     // Some clients just go away.
     if (random() < 0.5) await client.end();
@@ -141,17 +142,4 @@ function wrongIn(seen: Seen, has: string): string | undefined {
   const text = JSON.stringify(seen.result);
   if (seen.result.isError === true || !text.includes(has)) return text.slice(0, 300);
   return undefined;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

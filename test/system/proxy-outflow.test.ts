@@ -96,6 +96,15 @@ class Client {
   }
 }
 
+/** As long as it takes until a client is cut elsewhere that takes nothing for this time. */
+async function stallOfAnother(stallMs: number): Promise<void> {
+  await using elsewhere = await world({ stallMs });
+  const deaf = new Client(elsewhere.front);
+  deaf.ask(LARGE);
+  await until(() => elsewhere.cuts.length > 0);
+  deaf.socket.destroy();
+}
+
 describe('clients that do not read', { concurrency: true }, () => {
   it('fault 16: are cut when nothing of their answer moved for the time that is set', async () => {
     await using here = await world({ stallMs: 2_000 });
@@ -129,7 +138,7 @@ describe('clients that do not read', { concurrency: true }, () => {
     clearInterval(timer);
     assert.ok(performance.now() - start > 1_000, 'it took twice the limit');
     // The connection is kept, and idle longer than a stall may last.
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await stallOfAnother(800);
     slow.read();
     slow.ask(1_000);
     await until(() => slow.received > LARGE + 1_000);
@@ -145,7 +154,7 @@ describe('clients that do not read', { concurrency: true }, () => {
     stream.send([Buffer.alloc(LARGE, 'x')]);
     client.read();
     await until(() => client.received > LARGE, 10_000);
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    await stallOfAnother(800);
     assert.deepEqual([client.lost, here.cuts], [false, []]);
     client.socket.destroy();
   });
