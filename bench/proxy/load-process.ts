@@ -3,8 +3,8 @@ import { quantile } from '../measure.ts';
 import { McpClient } from './client.ts';
 import type { LoadNews, LoadOrder, LoadResult } from './load.ts';
 
-/** Time before the measurement that only warms what is measured. */
-const WARM_MS = 4_000;
+/** Time before the measurement that only warms: this process, above all. */
+const WARM_MS = 2_000;
 
 const tell = (news: LoadNews) => process.send?.(news);
 

@@ -14,12 +14,15 @@ const CACHE = fileURLToPath(new URL('../../node_modules/.cache/bench-compile', i
 const KEY = 'the-key-of-the-benchmark-0123456789';
 const TOKEN_LIFE_MS = 3_600_000;
 
-/** What the image's command gives Node. */
-function flags(): string[] {
+/** What the image's command gives Node: flags and environment. */
+function imageCommand(): { flags: string[]; env: Record<string, string> } {
   const script = readFileSync(new URL('../../images/proxy/proxy', import.meta.url), 'utf8');
   const found = /^exec node (.*?) ?\/app\/images\/proxy\/src\/main\.ts/m.exec(script)?.[1];
   if (found === undefined) throw new Error('images/proxy/proxy does not start node as expected');
-  return found.split(' ').filter(Boolean);
+  const env = Object.fromEntries(
+    [...script.matchAll(/^export (\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]),
+  );
+  return { flags: found.split(' ').filter(Boolean), env };
 }
 
 export interface OurProxy extends AsyncDisposable {
@@ -40,15 +43,17 @@ export async function ourProxy(dremioUrl: string): Promise<OurProxy> {
     await writeFile(at('next-token'), content, { mode: 0o600 });
     await rename(at('next-token'), at('token.json'));
   };
+  const { flags, env } = imageCommand();
   const profile = PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`];
   return {
     contender: {
       name: 'lakehouse proxy',
       program: 'lakehouse proxy',
       sessions: true,
-      command: () => [...flags(), ...profile, MAIN],
+      command: () => [...flags, ...profile, MAIN],
       headers: { authorization: `Bearer ${KEY}` },
       env: {
+        ...env,
         NODE_COMPILE_CACHE: CACHE,
         DREMIO_URL: dremioUrl,
         MCP_KEYS_FILE: at('keys.json'),

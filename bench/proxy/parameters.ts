@@ -10,6 +10,8 @@ const positive = (name: string, fallback: number): number => {
 export const ROUNDS = positive('ROUNDS', 5);
 /** Seconds of load for each contender and each number of callers, a round. */
 export const SECONDS = positive('SECONDS', 3);
+/** Seconds of load before the first measurement of a process that was just started. */
+export const WARM_SECONDS = positive('WARM_SECONDS', 8);
 export const CALLERS = (process.env.CALLERS ?? '1,16,64').split(',').map(Number);
 /** Names of contenders to leave out all others; for profiling one. */
 export const ONLY = process.env.ONLY?.split(',');

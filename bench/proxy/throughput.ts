@@ -2,7 +2,7 @@
 import { quantile } from '../measure.ts';
 import { type Contender, start } from './contender.ts';
 import { type LoadResult, load } from './load.ts';
-import { CALLERS, SECONDS } from './parameters.ts';
+import { CALLERS, SECONDS, WARM_SECONDS } from './parameters.ts';
 
 export interface Speed {
   readonly perSecond: number;
@@ -12,23 +12,28 @@ export interface Speed {
   readonly rounds: number;
 }
 
+const WARM_CALLERS = 16;
+
 export const median = (values: readonly number[]) => quantile(values, 0.5);
 
 /** Results of all rounds, by contender and number of callers. */
 export class Throughput {
   readonly #results = new Map<string, LoadResult[]>();
 
+  /** Each contender is warmed first: what serves for months is compiled, and a start is measured elsewhere. */
   async round(contenders: readonly Contender[]): Promise<void> {
-    for (const callers of CALLERS)
-      for (const contender of contenders) {
-        const started = await start(contender);
-        const result = await load({ target: started.target, callers, forMs: SECONDS * 1000 });
-        await started.stop();
+    for (const contender of contenders) {
+      const { target, stop } = await start(contender);
+      await load({ target, callers: WARM_CALLERS, forMs: WARM_SECONDS * 1000 });
+      for (const callers of CALLERS) {
+        const result = await load({ target, callers, forMs: SECONDS * 1000 });
         const key = `${contender.name} ${callers}`;
         this.#results.set(key, [...(this.#results.get(key) ?? []), result]);
         if (result.failed > 0)
           console.log(`${key} callers: ${result.failed} failed, first: ${result.firstFailure}`);
       }
+      await stop();
+    }
   }
 
   /** Medians over the rounds. */
