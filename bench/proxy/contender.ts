@@ -37,7 +37,11 @@ const STOP_MS = 10_000;
 /** Nothing that was started outlives an interrupted run. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) {
+    // A bridge that is killed does not end its server.
+    for (const pid of echoChildren(child.pid ?? 0)) process.kill(pid, 'SIGKILL');
+    child.kill('SIGKILL');
+  }
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 

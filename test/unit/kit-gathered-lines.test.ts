@@ -1,21 +1,30 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { describe, it } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
+import { describe, it, mock } from 'node:test';
 import { GatheredLines } from '../../images/kit/src/gathered-lines.ts';
 
 describe('gathered lines', () => {
-  it('go out in their order, those of one turn of the event loop in one write', async () => {
+  it('go out in their order, those of five milliseconds in one write', (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.after(() => mock.timers.reset());
     const writes: string[] = [];
     const lines = new GatheredLines({ write: (text) => writes.push(text) });
     lines.write('one\n');
-    await Promise.resolve();
+    mock.timers.tick(4);
     lines.write('two\n');
     assert.deepEqual(writes, []);
-    await setImmediate();
+    mock.timers.tick(1);
     lines.write('three\n');
-    await setImmediate();
+    mock.timers.tick(5);
     assert.deepEqual(writes, ['one\ntwo\n', 'three\n']);
+  });
+
+  it('go out before their time when they fill a pipe', () => {
+    const writes: string[] = [];
+    const lines = new GatheredLines({ write: (text) => writes.push(text) });
+    const line = `${'x'.repeat(1023)}\n`;
+    for (let i = 0; i < 64; i++) lines.write(line);
+    assert.deepEqual(writes, [line.repeat(64)]);
   });
 
   it('are all on a pipe when the process exits in the same turn', () => {
