@@ -115,6 +115,25 @@ function program(): Command {
       finish(await (await import('./commands/doctor.ts')).doctor(project, options)),
     );
 
+  tool
+    .command('pin')
+    .description('pin the images of others to their content, in images.lock.json')
+    .addOption(new Option('--stack <name>', 'stack whose images are pinned').default('prod'))
+    .option(
+      '--check',
+      'only compare the lock with the registries; exit code 1 when it differs',
+      false,
+    )
+    .addOption(json('print what was found as JSON'))
+    .action(async (options) => finish(await (await import('./pin/pin.ts')).pin(project, options)));
+
+  tool
+    .command('sbom')
+    .description('list what is in each of our images, as CycloneDX files in sbom/ (needs syft)')
+    .addOption(stack())
+    .addOption(json('print the files as JSON'))
+    .action(async (options) => (await import('./sbom/sbom.ts')).sbom(project, options));
+
   tool.hook('preAction', (_, command) => {
     stackName = command.opts().stack;
   });
