@@ -4,27 +4,50 @@ export interface RuledResource {
   readonly type: string;
   /** Name in the program. */
   readonly name: string;
-  /** Inputs with secrets as they are; a rule never puts a value into its message. */
+  /** Inputs with secrets as they are; a rule never puts a value that may be one into its message. */
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** An option that is left out is one that the engine of deployment does not tell. */
   readonly options: { readonly protect?: boolean; readonly retainOnDelete?: boolean };
 }
 
 export interface RuleContext {
   readonly stack: string;
-  readonly environment: 'dev' | 'prod';
+  readonly environment: Environment;
+  /** A preview may warn of what the deployment refuses; false when left out. */
+  readonly preview?: boolean;
 }
 
-/** One thing that must hold. `check` says what is wrong and what to write instead; empty = fine. */
-export interface Rule {
+export type Environment = 'dev' | 'prod';
+
+/** What Swarm runs is production, and so is what is called so. */
+export const environmentOf = (stack: string, platform: string | undefined): Environment =>
+  platform === 'swarm' || stack === 'prod' ? 'prod' : 'dev';
+
+interface Stated {
   /** kebab-case, stable. */
   readonly id: string;
+  /** What must hold, in one sentence. */
+  readonly says: string;
+  /** The only environment in which it must; both when left out. */
+  readonly only?: Environment;
+  /** A preview goes on without it: what it asks for may be added before the deployment. */
+  readonly previewWarns?: boolean;
+}
+
+/** One thing that must hold for a resource. `check` says what is wrong and what to write instead; empty = fine. */
+export interface Rule extends Stated {
   readonly types: readonly string[];
   check(resource: RuledResource, context: RuleContext): readonly string[];
 }
 
+/** One thing that must hold for all resources of a stack together. */
+export interface StackRule extends Stated {
+  checkStack(resources: readonly RuledResource[], context: RuleContext): readonly string[];
+}
+
 export const CONTAINER = 'docker:index/container:Container';
-
-export const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-
-export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+export const SERVICE = 'docker:index/service:Service';
+export const IMAGE = 'docker:index/image:Image';
+export const NETWORK = 'docker:index/network:Network';
+export const VOLUME = 'docker:index/volume:Volume';
+export const SECRET = 'docker:index/secret:Secret';

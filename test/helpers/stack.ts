@@ -88,13 +88,17 @@ export const engineName = (stack: Pick<TestStack, 'name'>, component: string) =>
   `lakehouse-${stack.name}-${component}`;
 
 /** Runs Node inside a container, as the container's own user unless told otherwise; returns its output. */
-export async function execNode(
+export const execNode = (container: string, script: string, options: { user?: string } = {}) =>
+  execute(container, ['node', '-e', script], options);
+
+/** Runs a command inside a container, as the container's own user unless told otherwise; returns its output. */
+export async function execute(
   container: string,
-  script: string,
+  command: readonly string[],
   options: { user?: string } = {},
 ): Promise<string> {
   const exec = await docker.getContainer(container).exec({
-    Cmd: ['node', '-e', script],
+    Cmd: [...command],
     AttachStdout: true,
     AttachStderr: true,
     ...(options.user === undefined ? {} : { User: options.user }),
@@ -113,7 +117,9 @@ export async function execNode(
   });
   const { ExitCode } = await exec.inspect();
   if (ExitCode !== 0)
-    throw new Error(`node in ${container} ended with ${ExitCode}: ${Buffer.concat(errors)}`);
+    throw new Error(
+      `${command[0]} in ${container} ended with ${ExitCode}: ${Buffer.concat(errors)}`,
+    );
   return Buffer.concat(chunks).toString('utf8');
 }
 

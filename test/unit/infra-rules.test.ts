@@ -1,83 +1,125 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { violations } from '../../infra/rules/index.ts';
+import {
+  type RuledResource,
+  rules,
+  stackRules,
+  stackViolations,
+  violations,
+} from '../../infra/rules/index.ts';
+import { UNKNOWN } from '../../infra/rules/inputs.ts';
+import { type Environment, environmentOf } from '../../infra/rules/rule.ts';
+import { brokenResources, brokenStacks } from '../fixtures/rules/broken.ts';
+import {
+  container,
+  edge,
+  filler,
+  image,
+  network,
+  secret,
+  service,
+  volume,
+} from '../fixtures/rules/good.ts';
 
-const good = {
-  image: `sha256:${'a'.repeat(64)}`,
-  capabilities: { drops: ['ALL'] },
-  securityOpts: ['no-new-privileges'],
-  memory: 64,
-  memorySwap: 64,
-  logOpts: { 'max-size': '10m', 'max-file': '3' },
-  user: '10001:10000',
-  envs: ['DREMIO_PASSWORD_FILE=/run/secrets/dremio-password'],
-  readOnly: true,
-  healthcheck: { tests: ['CMD', 'node', 'probe.js'] },
-  init: true,
-  restart: 'unless-stopped',
-  sysctls: { 'net.ipv4.tcp_retries2': '6' },
-  ports: [{ internal: 8080, external: 8470, ip: '127.0.0.1' }],
-};
-const check = (change: Record<string, unknown>) =>
-  violations(
-    {
-      type: 'docker:index/container:Container',
-      name: 'it',
-      inputs: { ...good, ...change },
-      options: {},
-    },
-    { stack: 'dev', environment: 'dev' },
-  );
+const check = (resource: RuledResource, environment: Environment = 'dev', preview = false) =>
+  violations(resource, { stack: 'it', environment, preview });
 
-describe('the rules for containers', () => {
-  it('find nothing wrong with a hardened service', () => assert.deepEqual(check({}), []));
+const good: [string, RuledResource, Environment][] = [
+  ['a container', container(), 'dev'],
+  ['a filler of secret files', filler(), 'dev'],
+  ['a service', service(), 'prod'],
+  ['the edge', edge(), 'prod'],
+  ['an image', image(), 'prod'],
+  ['a network', network(), 'prod'],
+  ['a bridge that leads outside', network({ driver: 'bridge', internal: false }, 'edge'), 'dev'],
+  ['the network for monitoring', network({ attachable: true }, 'monitoring'), 'prod'],
+  ['a volume with data', volume(), 'prod'],
+  ['a volume in memory', volume({ labels: [], driverOpts: { type: 'tmpfs' } }), 'prod'],
+  ['a secret', secret(), 'prod'],
+  ['a secret that Pulumi named', secret({ name: 'dremio-password-0a1b2c3' }), 'prod'],
+];
 
-  const broken: [string, Record<string, unknown>][] = [
-    ['image-by-content', { image: 'lakehouse-mcp/proxy:dev' }],
-    ['capabilities', { capabilities: {} }],
-    ['capabilities', { capabilities: { drops: ['ALL'], adds: ['CAP_NET_ADMIN'] } }],
-    ['no-new-privileges', { securityOpts: [] }],
-    ['not-privileged', { privileged: true }],
-    ['not-privileged', { networkMode: 'host' }],
-    ['not-privileged', { pidMode: 'host' }],
-    ['not-privileged', { devices: [{ hostPath: '/dev/kmsg' }] }],
-    ['no-host-folders', { volumes: [{ hostPath: '/var/run/docker.sock', containerPath: '/s' }] }],
-    ['no-host-folders', { mounts: [{ type: 'bind', source: '/', target: '/host' }] }],
-    ['memory-and-swap', { memory: undefined }],
-    ['memory-and-swap', { memorySwap: 128 }],
-    ['log-rotation', { logOpts: { 'max-size': '10m' } }],
-    ['numeric-user', { user: 'node' }],
-    ['numeric-user', { user: '0:0' }],
-    ['no-secrets-in-environment', { envs: ['DREMIO_PASSWORD=hunter2'] }],
-    ['read-only-root', { readOnly: false }],
-    ['health-check', { healthcheck: { tests: ['CMD-SHELL', 'curl localhost'] } }],
-    ['init', { init: false }],
-    ['restart-policy', { restart: 'no' }],
-    ['dead-peers', { sysctls: {} }],
-    ['dead-peers', { sysctls: { 'net.ipv4.tcp_retries2': '15' } }],
-    ['loopback-only', { ports: [{ internal: 8080, external: 8470 }] }],
-    ['loopback-only', { ports: [{ internal: 8080, external: 8470, ip: '0.0.0.0' }] }],
-  ];
-  for (const [id, change] of broken)
-    it(`${id} refuses ${JSON.stringify(change)}`, () => {
-      const found = check(change);
-      assert.equal(found.length, 1);
-      assert.match(found[0] ?? '', new RegExp(`^"it": .+ \\[${id}\\]$`));
+describe('the rules', () => {
+  for (const [what, resource, environment] of good)
+    it(`find nothing wrong with ${what}`, () => assert.deepEqual(check(resource, environment), []));
+
+  for (const { rule, what, resource, environment, message } of brokenResources)
+    it(`${rule} refuses a ${what}, and says what to change`, () => {
+      const found = check(resource, environment);
+      assert.equal(found.length, 1, found.join('\n'));
+      assert.match(found[0] ?? '', message);
+      assert.match(found[0] ?? '', new RegExp(`^"${resource.name}": .+ \\[${rule}\\]$`));
     });
 
-  it('take what is counted per key for a setting', () => {
-    assert.deepEqual(check({ envs: ['MAX_IN_FLIGHT_PER_KEY=256'] }), []);
+  for (const { rule, what, resources, message } of brokenStacks)
+    it(`${rule} refuses ${what}, and says what to change`, () => {
+      const found = stackViolations(resources, { stack: 'it', environment: 'prod' });
+      assert.equal(found.length, 1, found.join('\n'));
+      assert.match(found[0] ?? '', message);
+      assert.match(found[0] ?? '', new RegExp(` \\[${rule}\\]$`));
+    });
+
+  it('find nothing wrong with a whole stack', () => {
+    const stack = [edge(), service(), volume({ name: 'lakehouse-it-store' }), network(), secret()];
+    assert.deepEqual(stackViolations(stack, { stack: 'it', environment: 'prod' }), []);
+  });
+
+  it('are each shown to refuse something', () => {
+    const shown = new Set([...brokenResources, ...brokenStacks].map(({ rule }) => rule));
+    assert.deepEqual(
+      [...rules, ...stackRules].map(({ id }) => id).filter((id) => !shown.has(id)),
+      [],
+    );
+  });
+
+  it('have names that tell them apart', () => {
+    const ids = [...rules, ...stackRules].map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const id of ids) assert.match(id, /^[a-z]+(-[a-z]+)*$/);
   });
 
   it('never quote the value of a secret', () => {
-    assert.doesNotMatch(check({ envs: ['API_KEY=hunter2'] }).join(), /hunter2/);
+    for (const { resource, environment } of brokenResources)
+      assert.doesNotMatch(check(resource, environment).join(), /hunter2|Tr0ub4dor|ChangeMe/);
   });
 
-  it('let a container that ends by itself change owners as root, and nothing more', () => {
-    const filler = { mustRun: false, user: '0:0', readOnly: false, init: false, restart: 'no' };
-    const capabilities = { drops: ['ALL'], adds: ['CAP_CHOWN'] };
-    assert.deepEqual(check({ ...filler, capabilities }), []);
-    const more = { drops: ['ALL'], adds: ['CAP_CHOWN', 'CAP_SYS_ADMIN'] };
-    assert.match(check({ ...filler, capabilities: more }).join(), /CAP_SYS_ADMIN/);
+  it('leave what only production must keep to production', () => {
+    const ids = rules.filter(({ only }) => only === 'prod').map(({ id }) => id);
+    assert.ok(ids.length > 5);
+    for (const { resource } of brokenResources.filter(({ rule }) => ids.includes(rule)))
+      assert.doesNotMatch(check(resource).join(), new RegExp(ids.join('|')));
+  });
+
+  it('let a preview go on without a pinned base image, and no deployment', () => {
+    const unpinned = image({ NODE_IMAGE: 'docker.io/library/node:24' });
+    assert.deepEqual(check(unpinned, 'prod', true), []);
+    assert.equal(check(unpinned, 'prod').length, 1);
+  });
+
+  it('wait for what a preview cannot know', () => {
+    assert.deepEqual(check(container({ image: UNKNOWN })), []);
+    assert.deepEqual(check(service({ container: { image: UNKNOWN } }), 'prod'), []);
+    assert.deepEqual(check(secret({ data: UNKNOWN }), 'prod'), []);
+  });
+
+  it('take a declared way to Dremio in clear for what it is', () => {
+    const clear = { container: { env: { DREMIO_URL: 'http://dremio:9047' } } };
+    assert.equal(check(service(clear), 'prod').length, 1);
+    const labels = { 'lakehouse.dremio.internal': 'true' };
+    assert.deepEqual(check(service({ ...clear, labels }), 'prod'), []);
+  });
+
+  it('take an engine at its word that tells nothing of an option', () => {
+    const untold = { ...volume(), options: { protect: true } };
+    assert.deepEqual(check(untold, 'prod'), []);
+  });
+});
+
+describe('the environment of a stack', () => {
+  it('is production on Swarm and under the name prod', () => {
+    assert.equal(environmentOf('dev', 'containers'), 'dev');
+    assert.equal(environmentOf('dev', undefined), 'dev');
+    assert.equal(environmentOf('blue', 'swarm'), 'prod');
+    assert.equal(environmentOf('prod', 'containers'), 'prod');
   });
 });
