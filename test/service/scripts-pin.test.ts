@@ -143,6 +143,11 @@ describe('the digest of an image', () => {
     const { message } = await failure();
     assert.ok(message.includes(`announced as ${arm64.manifest.digest}`), message);
     assert.ok(message.includes(`its content is ${both.digest}`), message);
+    registry.answer = has(amd64.manifest, { ...arm64.config, digest: amd64.config.digest });
+    assert.match(
+      (await failure({ platform: 'linux/arm64' })).message,
+      /has a configuration that is not/,
+    );
   });
 
   it('is refused where the image is not for the platform, and the platforms are named', async () => {
