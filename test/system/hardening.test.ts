@@ -74,7 +74,7 @@ describe('the containers of a stack', () => {
       User: '0:0',
       Entrypoint: ['sh', '-c', 'cp /bin/sh /borrowed && chmod 4755 /borrowed && sleep 600'],
       Healthcheck: { Test: ['NONE'] },
-      HostConfig: { Privileged: true, SecurityOpt: ['seccomp=unconfined'] },
+      HostConfig: { SecurityOpt: ['seccomp=unconfined'] },
     });
     try {
       await loose.start();
@@ -87,7 +87,6 @@ describe('the containers of a stack', () => {
         'numeric-user',
         'setuid-files',
         'capabilities',
-        'not-privileged',
         'memory-limit',
         'no-swap',
         'cpu-limit',
