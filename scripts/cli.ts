@@ -1,9 +1,9 @@
 /** The commands, their options and help. Each command's code is loaded only when it runs. */
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CommandError, codeOf, EXIT, messageOf } from './command-error.ts';
 import { forStack } from './command-words.ts';
-import { EXAMPLES, EXIT_CODES, UP_HELP } from './help.ts';
+import { EXAMPLES, EXIT_CODES, ROTATE_HELP, UP_HELP } from './help.ts';
 import { styleFor } from './terminal/style.ts';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
@@ -16,6 +16,11 @@ const wholeNumber = (value: string) => {
   return Number(value);
 };
 const stack = () => new Option('--stack <name>', 'stack to work on').default('dev');
+const engine = () =>
+  new Option('--engine <engine>', 'engine of deployment for a new stack').choices([
+    'pulumi',
+    'local',
+  ]);
 const json = (what: string) => new Option('--json', what).default(false);
 
 function program(): Command {
@@ -44,16 +49,41 @@ function program(): Command {
       collect,
     )
     .option('--unset <key>', 'go back to the default of a setting (repeatable)', collect)
-    .addOption(
-      new Option('--engine <engine>', 'engine of deployment for a new stack').choices([
-        'pulumi',
-        'local',
-      ]),
-    )
+    .addOption(engine())
+    .option('--trial', 'let the runner make a production stack, to try it out', false)
     .option('--no-install', 'install nothing on this machine: no dependencies, no Docker engine')
     .addOption(json('print progress and result as JSON lines, and nothing else'))
     .addHelpText('after', UP_HELP)
     .action(async (options) => (await import('./commands/up.ts')).up(project, options));
+
+  tool
+    .command('preview')
+    .description('what up would change, judged by the rules; changes nothing')
+    .addOption(stack())
+    .addOption(engine())
+    .option('--expect-no-changes', 'fail when something would change', false)
+    .addOption(json('print the changes as JSON lines'))
+    .action(async (options) =>
+      finish(await (await import('./commands/preview.ts')).preview(project, options)),
+    );
+
+  tool
+    .command('rotate')
+    .description('change a secret of a running stack, and measure what clients notice')
+    .addArgument(
+      new Argument('<what>', 'the secret').choices([
+        'mcp-key',
+        'dremio-password',
+        'session-secret',
+      ]),
+    )
+    .addOption(stack())
+    .option('--finish', 'of mcp-key: end the old key', false)
+    .addOption(json('print progress and result as JSON lines'))
+    .addHelpText('after', ROTATE_HELP)
+    .action(async (what, options) =>
+      (await import('./commands/rotate.ts')).rotate(project, { ...options, what }),
+    );
 
   tool
     .command('down')
@@ -66,7 +96,7 @@ function program(): Command {
 
   tool
     .command('output')
-    .description('print an output of the stack: mcpUrl, mcpKeys, clientConfig')
+    .description('print an output of the stack: mcpUrl, mcpKeys, clientConfig, caCertificate')
     .argument('[name]', 'one output, printed alone')
     .addOption(stack())
     .option('--show-secrets', 'show secret outputs', false)
@@ -97,7 +127,7 @@ function program(): Command {
   tool
     .command('logs')
     .description('print what the services log')
-    .argument('[component]', 'proxy, refresher or demo; all when left out')
+    .argument('[component]', 'edge, proxy, refresher or demo; all when left out')
     .addOption(stack())
     .option('-f, --follow', 'go on as new lines come', false)
     .option('-n, --tail <lines>', 'newest lines of each service to begin with', wholeNumber, 100)

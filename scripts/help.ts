@@ -10,6 +10,8 @@ Examples:
   npm run -s output -- mcpKeys --show-secrets    the key that MCP clients send
   npm run status                                 what runs, and how the token is
   npm run logs -- proxy --follow                 what the proxy says
+  npm run preview -- --stack prod                what up would change in production
+  npm run rotate -- mcp-key                      a new key for MCP clients beside the present one
   npm run doctor                                 what is wrong, and what fixes it
   npm run down -- --delete-data                  remove everything
 
@@ -27,11 +29,23 @@ Exit codes:
   130  interrupted with Ctrl-C; "up" goes on where it stopped
 `;
 
+export const ROTATE_HELP = `
+mcp-key          A new key becomes valid beside the present one. When every client has it, --finish ends the old one.
+                 Keys that you gave yourself (mcpKey, mcpKeys) are yours to change; it says how.
+dremio-password  Asks for the new password, or reads it from standard input, tries it, and gives it to the refresher.
+session-secret   Session ids are signed anew; ids of the secret before are still accepted.
+
+While it works it calls the URL four times a second as a client does, and says at the end how many calls failed.
+`;
+
 export const UP_HELP = `
 What it does, in this order: makes sure that a Docker engine answers (as root on Debian or Ubuntu it installs and
-starts one, saying so first), checks disk, port and the login to Dremio, picks the engine of deployment (what made
-the stack; else the Pulumi CLI on PATH; else its official download; else the runner in local/), gets the base image
-(pulls it, or builds one from Debian packages), deploys, waits until ready, runs a query through the URL.
+starts one, saying so first), checks disk, ports and the login to Dremio, for production also Swarm, registry and
+certificate, picks the engine of deployment (what made the stack; else the Pulumi CLI on PATH; else its official
+download; else the runner in local/), gets the base image (pulls it, or builds one from Debian packages; production
+takes what is named and pinned, and builds none), deploys, waits until ready, runs a query through the URL.
+
+A production stack is the Pulumi CLI's; with --engine local --trial the runner makes it to try it out.
 
 Settings are listed with their meaning in docs/settings.md. What you set is kept in .lakehouse/<stack>/, which git
 ignores; secrets there are encrypted. The password of Dremio may also come from the environment variable

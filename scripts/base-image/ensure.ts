@@ -6,9 +6,11 @@ import type { Engine } from '../engine/docker-engine.ts';
 import { aptInstall } from '../engine/docker-install.ts';
 import { hostSystem } from '../engine/host-system.ts';
 import { findProgram } from '../process.ts';
+import { platformOf } from '../stack/platform.ts';
 import type { Display } from '../terminal/tasks.ts';
 import { buildBaseImage, KEYRING } from './build.ts';
 import { buildProxy, debianMirrors, trustedAuthorities } from './host-facts.ts';
+import { contentName, ensurePinnedImages } from './pinned.ts';
 import { isOnEngine, pullImage } from './pull.ts';
 import { baseImageName, NPM_VERSION, type Recipe } from './recipe.ts';
 
@@ -21,6 +23,14 @@ export interface EnsureOptions {
   readonly signal: AbortSignal;
 }
 
+/** Makes sure that the engine has the images that ours are built on. */
+export async function ensureImages(options: EnsureOptions): Promise<void> {
+  options.config.setMachine('imagePlatform', options.engine.platform);
+  return platformOf(options.config) === 'swarm'
+    ? ensurePinnedImages(options)
+    : ensureBaseImage(options);
+}
+
 /**
  * Makes sure that the engine has the image that all others are built on: it is there, or pulled, or, where no
  * registry can be reached and the user has named none, built from Debian packages. What was built is kept as this
@@ -28,7 +38,6 @@ export interface EnsureOptions {
  */
 export async function ensureBaseImage(options: EnsureOptions): Promise<void> {
   const { config, engine, display, signal } = options;
-  config.setMachine('imagePlatform', engine.platform);
   const docker = new Docker(engine.options);
   const task = display.task('Base image');
   const progress = (text: string) => task.progress(text);
@@ -140,7 +149,11 @@ function obstacleToBuilding(engine: Engine, install: boolean): string | undefine
 /** For `doctor`: whether a base image could be had, without changing anything. */
 export async function baseImageState(config: StackConfig, engine: Engine) {
   const docker = new Docker(engine.options);
-  const name = config.get('nodeImage') ?? '';
+  const production = platformOf(config) === 'swarm';
+  const name = production ? contentName(config, 'nodeImage') : (config.get('nodeImage') ?? '');
   const present = await isOnEngine(docker, name);
-  return { name, present, obstacle: obstacleToBuilding(engine, true) };
+  const obstacle = production
+    ? 'production takes what is named, and builds none'
+    : obstacleToBuilding(engine, true);
+  return { name, present, obstacle };
 }

@@ -1,5 +1,6 @@
 import { CommandError, EXIT } from '../command-error.ts';
 import { notOffered, runSql, TOOL } from '../mcp/mcp-client.ts';
+import type { Access } from '../session.ts';
 import type { Display } from '../terminal/tasks.ts';
 
 const WEATHER = 'Samples."samples.dremio.com"."NYC-weather.csv"';
@@ -19,21 +20,18 @@ export interface Proof {
  * @returns nothing when the settings keep queries from the key and leave it other tools
  * @throws CommandError (exit 4) when it fails or brings something else than it must
  */
-export async function prove(options: {
-  url: string;
-  key: string;
-  demo: boolean;
-  display: Display;
-  signal: AbortSignal;
-}): Promise<Proof | undefined> {
-  const { url, key, demo, display, signal } = options;
+export async function prove(
+  options: Access & { demo: boolean; display: Display; signal: AbortSignal },
+): Promise<Proof | undefined> {
+  const { demo, display, signal, ...access } = options;
+  const { url } = access;
   const sql = demo ? `SELECT COUNT(*) AS total_records FROM ${WEATHER}` : 'SELECT 1 AS one';
   const expected = demo ? WEATHER_ROWS : 1;
   const task = display.task('Query through the URL');
   task.progress(sql);
   const started = performance.now();
   try {
-    const answer = await runSql({ url, key, sql, timeoutMs: QUERY_MS, signal });
+    const answer = await runSql({ ...access, sql, timeoutMs: QUERY_MS, signal });
     if (answer.kind === 'not_offered') {
       const { tools } = answer;
       if (tools.length === 0) throw notOffered(url, tools);

@@ -1,8 +1,7 @@
 import { CommandError, EXIT } from '../command-error.ts';
-import { isRemote } from '../engine/docker-address.ts';
 import { notOffered, runSql } from '../mcp/mcp-client.ts';
 import { cellOf, columnsOf } from '../mcp/sql-answer.ts';
-import { accessOf, openSession, requireDeployment } from '../session.ts';
+import { accessOf, fromHere, openSession, requireDeployment } from '../session.ts';
 import { quietDisplay } from '../terminal/quiet.ts';
 import { printable, tableLines } from '../terminal/table.ts';
 
@@ -22,13 +21,20 @@ export async function query(project: string, options: QueryOptions): Promise<voi
     interrupted.abort(new CommandError('Interrupted.', { exitCode: EXIT.interrupted })),
   );
   const deployment = await requireDeployment(session, quietDisplay(), interrupted.signal);
-  const { url, key } = accessOf(await deployment.outputs(), session.files);
-  if (isRemote(session.engine.address))
+  const access = accessOf(await deployment.outputs(), session.files);
+  const { url } = access;
+  const endpoint = await fromHere(access, session.running, session.engine.address);
+  if (endpoint === undefined)
     process.stderr.write(
       `The engine is on another machine: ${url} must be forwarded from there.\n`,
     );
   const { signal } = interrupted;
-  const answer = await runSql({ url, key, sql: options.sql, timeoutMs: QUERY_MS, signal });
+  const answer = await runSql({
+    ...(endpoint ?? access),
+    sql: options.sql,
+    timeoutMs: QUERY_MS,
+    signal,
+  });
   if (answer.kind === 'not_offered') throw notOffered(url, answer.tools);
   if (answer.kind === 'error')
     throw new CommandError(`The query failed: ${answer.message}`, { exitCode: EXIT.failed });

@@ -1,10 +1,12 @@
 import { EXIT } from '../command-error.ts';
 import { commandFor } from '../command-words.ts';
-import { recordedEngine } from '../engine/choose.ts';
-import { openSession } from '../session.ts';
+import { openDeployment, recordedEngine } from '../engine/choose.ts';
+import { checkEdge } from '../mcp/edge.ts';
+import type { Endpoint } from '../mcp/endpoint.ts';
+import { fromHere, openSession, type Session } from '../session.ts';
 import {
-  isComplete,
   isReady,
+  missingComponents,
   type ServiceStatus,
   type StackStatus,
   stackStatus,
@@ -12,8 +14,11 @@ import {
   type TokenTrouble,
 } from '../stack/stack-status.ts';
 import { formatDuration } from '../terminal/duration.ts';
+import { quietDisplay } from '../terminal/quiet.ts';
 import { type Style, styleFor } from '../terminal/style.ts';
 import { printable, tableLines } from '../terminal/table.ts';
+import { imageText, since, stateText } from './status-words.ts';
+import { edgeFacts, swarmTables } from './swarm-status.ts';
 
 export interface StatusOptions {
   readonly stack: string;
@@ -22,14 +27,17 @@ export interface StatusOptions {
 
 /** Prints what runs and how it is. @returns the exit code: 0 when all is ready, 4 when not */
 export async function status(project: string, options: StatusOptions): Promise<number> {
-  const { config, docker, engine, files } = await openSession(project, options.stack);
-  const found = await stackStatus(docker, options.stack);
+  const session = await openSession(project, options.stack);
+  const { config, engine, files, running } = session;
+  const url = await urlOf(session);
+  const endpoint = url === undefined ? undefined : await fromHere(url, running, engine.address);
+  const hasEdge = running.platform === 'swarm' && endpoint !== undefined;
+  const found = await stackStatus(running, hasEdge ? () => checkEdge(endpoint) : undefined);
   const ready = isReady(found);
-  const url = `http://127.0.0.1:${config.get('mcpPort')}/mcp`;
   const head = {
     stack: options.stack,
     ready,
-    mcpUrl: url,
+    mcpUrl: url?.url ?? `http://127.0.0.1:${config.get('mcpPort')}/mcp`,
     madeWith: (await recordedEngine(files)) ?? null,
     docker: { address: engine.address.url, version: engine.version, platform: engine.platform },
   };
@@ -42,6 +50,28 @@ export async function status(project: string, options: StatusOptions): Promise<n
   return ready ? EXIT.ok : EXIT.notReady;
 }
 
+/**
+ * The URL that the last `up` gave, with the authority behind its certificate. Plain containers need no question to
+ * the engine of deployment for it; a stack that was never up has none.
+ */
+async function urlOf(session: Session): Promise<Endpoint | undefined> {
+  const { config, running } = session;
+  if (running.platform === 'containers')
+    return { url: `http://127.0.0.1:${config.get('mcpPort')}/mcp` };
+  const { signal } = new AbortController();
+  const deployment = await openDeployment({
+    files: session.files,
+    passphrase: session.passphrase,
+    docker: session.engine.options,
+    display: quietDisplay(),
+    signal,
+  });
+  const { mcpUrl, caCertificate } = (await deployment?.outputs()) ?? {};
+  if (typeof mcpUrl?.value !== 'string') return undefined;
+  const ca = caCertificate?.value;
+  return { url: mcpUrl.value, ...(typeof ca === 'string' ? { ca } : {}) };
+}
+
 interface Head {
   readonly stack: string;
   readonly ready: boolean;
@@ -52,24 +82,18 @@ interface Head {
 
 /** The report for people. */
 export function statusLines(head: Head, status: StackStatus, style: Style, now: Date): string[] {
-  const { services, token, child } = status;
-  if (services.length === 0)
+  const { services, swarm, edge, token, child } = status;
+  if (services.length === 0 && (swarm?.services ?? []).length === 0)
     return [
-      `The stack "${head.stack}" has no containers on the engine at ${head.docker.address}.`,
+      `The stack "${head.stack}" has nothing on the engine at ${head.docker.address}.`,
       `Deploy it: ${commandFor(head.stack, 'up')}`,
     ];
   const fact = (name: string, text: string) => `${name.padEnd(12)}${text}`;
-  const rows = services.map((service) => [
-    service.component,
-    stateText(service, style),
-    since(service.startedAt, now),
-    String(service.restarts),
-    service.ports.join(', ') || '-',
-    imageText(service),
-  ]);
+  const missing = missingComponents(status);
   return [
     fact('Stack', `${head.stack}, ${head.ready ? style.good('ready') : style.bad('not ready')}`),
     fact('MCP URL', head.mcpUrl),
+    ...(edge === null ? [] : edgeFacts(edge, style)).map(([name, text]) => fact(name, text)),
     fact(
       'Engine',
       `Docker ${head.docker.version} at ${head.docker.address}, stack made with ${head.madeWith ?? 'an engine that is not recorded here'}`,
@@ -83,18 +107,30 @@ export function statusLines(head: Head, status: StackStatus, style: Style, now: 
       ? []
       : tokenFacts(token, style, now).map(([name, text]) => fact(name, text))),
     '',
-    ...tableLines(['Service', 'State', 'Up for', 'Restarts', 'Published', 'Image'], rows, {
-      rule: true,
-      right: new Set([3]),
-    }),
+    ...(swarm === null ? containerTable(services, style, now) : swarmTables(status, style, now)),
     ...services.flatMap((service) => troubleLines(service, style, now)),
-    ...(isComplete(status)
+    ...(missing.length === 0
       ? []
       : [
           '',
-          `The proxy is missing, so nothing serves the URL. Complete the stack: ${commandFor(head.stack, 'up')}`,
+          `The ${missing.join(' and the ')} ${missing.length === 1 ? 'is' : 'are'} missing, so nothing serves the URL. Complete the stack: ${commandFor(head.stack, 'up')}`,
         ]),
   ];
+}
+
+function containerTable(services: readonly ServiceStatus[], style: Style, now: Date): string[] {
+  const rows = services.map((service) => [
+    service.component,
+    stateText(service, style),
+    since(service.startedAt, now),
+    String(service.restarts),
+    service.ports.join(', ') || '-',
+    imageText(service),
+  ]);
+  return tableLines(['Service', 'State', 'Up for', 'Restarts', 'Published', 'Image'], rows, {
+    rule: true,
+    right: new Set([3]),
+  });
 }
 
 /** Name and text of each line about the token; a line without a name goes on with the one before. */
@@ -131,14 +167,6 @@ function troubleFacts(
   ];
 }
 
-function stateText(service: ServiceStatus, style: Style): string {
-  if (service.state !== 'running') {
-    const why = service.outOfMemory ? 'out of memory' : `exit code ${service.exitCode}`;
-    return style.bad(service.state === 'exited' ? `exited (${why})` : service.state);
-  }
-  return service.ready ? style.good('ready') : style.bad('not ready');
-}
-
 function troubleLines(service: ServiceStatus, style: Style, now: Date): string[] {
   const lines = service.reasons.map(
     ({ message }) => `  ${style.bad('not ready')}: ${printable(message)}`,
@@ -150,16 +178,10 @@ function troubleLines(service: ServiceStatus, style: Style, now: Date): string[]
       `  last ${lastError.level === 'warn' ? 'warning' : 'error'}, ${since(lastError.time, now)} ago: ${printable(lastError.event)}${detail}`,
     );
   }
-  return lines.length === 0 ? [] : ['', service.component, ...lines];
-}
-
-function imageText({ image, imageTags }: ServiceStatus): string {
-  return imageTags[0] ?? image.replace('sha256:', '').slice(0, 12);
-}
-
-function since(time: string, now: Date): string {
-  const at = Date.parse(time);
-  return Number.isNaN(at) ? '-' : formatDuration(Math.max(0, now.getTime() - at));
+  const { component, node } = service;
+  return lines.length === 0
+    ? []
+    : ['', node === null ? component : `${component} on ${node}`, ...lines];
 }
 
 function until(time: string, now: Date): string {

@@ -8,10 +8,16 @@ export function resultLines(result: {
   stack: string;
   url: string;
   durationMs: number;
-  /** Address of the engine when it is on another machine. */
+  /** Address of the engine when the URL is on the loopback address of another machine. */
   remote: string | undefined;
+  /** Whether the stack made the authority behind its certificate itself. */
+  ownAuthority: boolean;
+  /** Address that was called because DNS does not know the URL's name here. */
+  unresolved: string | undefined;
+  /** Whether this is a production stack that the runner made. */
+  trial: boolean;
 }): string[] {
-  const { stack, url, durationMs, remote } = result;
+  const { stack, url, durationMs, remote, ownAuthority, unresolved, trial } = result;
   const style = styleFor(process.stdout);
   const quiet = (command: string, words: string) =>
     commandFor(stack, command, words).replace('npm run', 'npm run -s');
@@ -36,11 +42,32 @@ export function resultLines(result: {
     next('down', '', 'remove it again'),
     '',
     ...(remote === undefined ? [] : [...remoteLines(url, remote), '']),
+    ...(unresolved === undefined ? [] : [...nameLines(url, unresolved), '']),
+    ...(trial
+      ? [
+          '  This is a trial: made by the runner, to look at. For production use the Pulumi CLI.',
+          '',
+        ]
+      : []),
     `  ${style.good(`Ready in ${formatDuration(durationMs)}.`)}`,
     '',
     `  MCP URL   ${style.bold(style.accent(url))}`,
     `  Key       ${quiet('output', 'mcpKeys --show-secrets')}`,
+    ...(ownAuthority
+      ? [
+          `  CA        ${quiet('output', 'caCertificate')} > ca.pem`,
+          `            ${style.dim('clients must trust it; those on Node by NODE_EXTRA_CA_CERTS=ca.pem')}`,
+        ]
+      : []),
     '',
+  ];
+}
+
+function nameLines(url: string, address: string): string[] {
+  const { hostname } = new URL(url);
+  return [
+    `  DNS does not know ${hostname} here, so ${address} was called in its place. Clients need the name:`,
+    `  add it to your DNS with the address of the node that the edge is on.`,
   ];
 }
 

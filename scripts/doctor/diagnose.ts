@@ -2,18 +2,18 @@ import Docker from 'dockerode';
 import { baseImageState } from '../base-image/ensure.ts';
 import { CommandError, messageOf } from '../command-error.ts';
 import { commandFor } from '../command-words.ts';
-import { fullKey, isSecretKey, NAMESPACE, shortKey, whatIsAllowed } from '../config/keys.ts';
 import { readPassphrase } from '../config/passphrase.ts';
 import { StackConfig } from '../config/stack-config.ts';
 import { recordedEngine } from '../engine/choose.ts';
-import { dockerAddress, isRemote } from '../engine/docker-address.ts';
+import { dockerAddress } from '../engine/docker-address.ts';
 import { type Engine, findEngine, requireEngine } from '../engine/docker-engine.ts';
 import { whatIsMissing } from '../entry/dependencies.mjs';
-import { dremioLogin, loopbackProblem } from '../preflight/check.ts';
-import { diskProblem, engineDiskFree } from '../preflight/disk.ts';
-import { loginProblem, loginSuccess, tryLogin } from '../preflight/dremio.ts';
-import { checkPort } from '../preflight/port.ts';
+import { checksFor } from '../preflight/checks.ts';
+import type { Check, Ground } from '../preflight/ground.ts';
+import { keyProblems, settingsProblems } from '../preflight/settings.ts';
 import { findProgram } from '../process.ts';
+import { platformOf, runningStack } from '../stack/platform.ts';
+import { availabilityWord, type RunningStack } from '../stack/running.ts';
 import { stackFiles } from '../stack/stack-files.ts';
 import { stackStatus } from '../stack/stack-status.ts';
 
@@ -64,17 +64,11 @@ export async function* diagnose(project: string, stack: string): AsyncGenerator<
   const { version, platform, address } = engine;
   yield { check: 'Docker engine', kind: 'ok', text: `${version} (${platform}) at ${address.url}` };
   const docker = new Docker(engine.options);
-  yield* checkDisk(docker);
+  const running = runningStack(docker, stack, platformOf(config));
+  for (const check of checksFor(config, 'diagnosis'))
+    yield* attemptCheck(check, { config, docker, engine });
   yield* checkBaseImage(config, engine);
-  const port = Number(config.get('mcpPort'));
-  const remote = isRemote(address);
-  const free = yield* attempt('Port', async () => {
-    await checkPort(docker, { port, stack, remote });
-    return true;
-  });
-  if (free) yield { check: 'Port', kind: 'ok', text: `${port} is free, or this stack's own` };
-  yield* checkDremio(config, docker);
-  yield* checkStack(docker, stack);
+  yield* checkStack(running);
 }
 
 /** Runs a step; what it throws becomes a problem, with its advice as the fix. */
@@ -91,58 +85,37 @@ async function* attempt<T>(
   }
 }
 
+/** What a check of the preflight finds, as findings; one that fails by itself is a problem, too. */
+async function* attemptCheck(
+  { name: check, look }: Check,
+  ground: Ground,
+): AsyncGenerator<Finding> {
+  const found = yield* attempt(check, () => look(ground));
+  if (found === undefined) return;
+  const { ok, notes = [], warnings = [], problems = [] } = found;
+  for (const { message: text, advice: fix } of problems)
+    yield { check, kind: 'problem', text, fix };
+  for (const { text, fix } of warnings) yield { check, kind: 'problem', text, fix };
+  if (ok !== undefined && problems.length === 0) yield { check, kind: 'ok', text: ok };
+  for (const text of notes) yield { check, kind: 'note', text };
+}
+
 async function* checkSettings(config: StackConfig): AsyncGenerator<Finding> {
-  const problems: Finding[] = [];
-  for (const full of config.keys()) {
-    const short = shortKey(full);
-    const fix = [`npm run up -- --unset ${short}`];
-    const check = 'Settings';
-    try {
-      fullKey(full);
-    } catch (error) {
-      if (full.startsWith(`${NAMESPACE}:`))
-        problems.push({ check, kind: 'problem', text: messageOf(error), fix });
-      continue;
-    }
-    const value = isSecretKey(full) ? undefined : config.get(full);
-    const allowed = value === undefined ? undefined : whatIsAllowed(full, value);
-    if (allowed !== undefined)
-      problems.push({
-        check,
-        kind: 'problem',
-        text: `${short} is "${value}"; expected ${allowed}`,
-        fix,
-      });
-  }
-  if (config.get('demo') === 'true' && config.has('dremioUrl'))
+  const check = 'Settings';
+  const found =
+    platformOf(config) === 'swarm' ? await settingsProblems(config) : keyProblems(config);
+  const problems = found.map(
+    ({ message: text, advice: fix }): Finding => ({ check, kind: 'problem', text, fix }),
+  );
+  if (platformOf(config) !== 'swarm' && config.get('demo') === 'true' && config.has('dremioUrl'))
     problems.push({
-      check: 'Settings',
+      check,
       kind: 'problem',
       text: 'demo is true and dremioUrl is set; a stack has the demo or your own Dremio',
       fix: ['npm run up -- --set demo=false'],
     });
-  yield* problems.length > 0
-    ? problems
-    : [
-        {
-          check: 'Settings',
-          kind: 'ok' as const,
-          text: `of the stack "${config.files.stack}" are known and allowed`,
-        },
-      ];
-}
-
-async function* checkDisk(docker: Docker): AsyncGenerator<Finding> {
-  const disk = await engineDiskFree(docker);
-  const warning = yield* attempt('Disk space', async () => diskProblem(disk) ?? '');
-  if (warning === undefined) return;
-  const free =
-    disk === undefined
-      ? 'not known: it is on another machine'
-      : `${(disk.free / 1e9).toFixed(0)} GB free in ${disk.path}`;
-  yield warning === ''
-    ? { check: 'Disk space', kind: 'ok', text: free }
-    : { check: 'Disk space', kind: 'problem', text: warning, fix: ['docker system prune'] };
+  const text = `of the stack "${config.files.stack}" are known and allowed`;
+  yield* problems.length > 0 ? problems : [{ check, kind: 'ok' as const, text }];
 }
 
 async function* checkBaseImage(config: StackConfig, engine: Engine): AsyncGenerator<Finding> {
@@ -159,44 +132,24 @@ async function* checkBaseImage(config: StackConfig, engine: Engine): AsyncGenera
     };
 }
 
-async function* checkDremio(config: StackConfig, docker: Docker): AsyncGenerator<Finding> {
-  const check = 'Dremio';
-  if (config.get('demo') === 'true') {
-    yield { check, kind: 'ok', text: 'the built-in demo' };
-    return;
-  }
-  const login = yield* attempt(check, async () => (await dremioLogin(config)) ?? 'incomplete');
-  if (login === undefined) return;
-  if (login === 'incomplete') {
-    const fix = [
-      'npm run up -- --set dremioUrl=… --set dremioUsername=… --set-secret dremioPassword',
-      'or, for the demo: npm run up -- --set demo=true',
-    ];
-    yield { check, kind: 'problem', text: 'no Dremio is named completely', fix };
-    return;
-  }
-  const { url } = login;
-  if (config.has('dremioNetwork')) {
-    const text = `${url} is on the network ${config.get('dremioNetwork')}, out of reach from here`;
-    yield { check, kind: 'note', text };
-    return;
-  }
-  const outcome = await tryLogin(login);
-  const problem = loginProblem(outcome, login) ?? (await loopbackProblem(docker, url));
-  yield problem === undefined
-    ? { check, kind: 'ok', text: loginSuccess(outcome, login) }
-    : { check, kind: 'problem', text: problem.message, fix: problem.advice };
-}
-
-async function* checkStack(docker: Docker, stack: string): AsyncGenerator<Finding> {
-  const { services } = await stackStatus(docker, stack);
+async function* checkStack(running: RunningStack): AsyncGenerator<Finding> {
+  const { stack } = running;
+  const { services, swarm } = await stackStatus(running);
   if (services.length === 0)
     yield {
       check: 'Stack',
       kind: 'note',
-      text: `"${stack}" has no containers`,
+      text: `nothing of "${stack}" runs`,
       fix: [commandFor(stack, 'up')],
     };
+  for (const { name, availability, state } of swarm?.nodes ?? [])
+    if (availability !== 'active' || state !== 'ready')
+      yield {
+        check: `Node ${name}`,
+        kind: 'problem',
+        text: `is ${state === 'ready' ? availabilityWord(availability) : state}: nothing runs there`,
+        fix: state === 'ready' ? [`docker node update --availability active ${name}`] : [],
+      };
   for (const { component, ready, reasons, restarts } of services) {
     const again = restarts > 0 ? `, restarted ${restarts} times` : '';
     yield ready

@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { CommandError, EXIT } from '../command-error.ts';
 import type { DockerAddress } from './docker-address.ts';
+import { SshAgent } from './ssh-engine.ts';
+
+/** What dockerode takes; its types leave out the agent that makes its connections. */
+export type EngineOptions = Docker.DockerOptions & { readonly agent?: SshAgent };
 
 /**
  * How dockerode reaches an engine. TLS as the docker command has it: DOCKER_TLS_VERIFY with the files of DOCKER_CERT_PATH.
@@ -12,22 +16,15 @@ import type { DockerAddress } from './docker-address.ts';
 export function dockerOptions(
   address: DockerAddress,
   environment: Readonly<Record<string, string | undefined>>,
-): Docker.DockerOptions {
+): EngineOptions {
   if (address.url.startsWith('unix://'))
     // dockerode fills what is left out from DOCKER_HOST, which need not be the engine that is meant here.
     return { ...NO_HOST, socketPath: address.url.slice('unix://'.length), protocol: 'http' };
   const url = URL.canParse(address.url) ? new URL(address.url) : undefined;
   const host = url?.hostname.replace(/^\[|\]$/g, '') ?? '';
-  if (url?.protocol === 'ssh:') {
-    const agent = environment.SSH_AUTH_SOCK;
-    return {
-      protocol: 'ssh',
-      host,
-      port: Number(url.port) || 22,
-      username: decodeURIComponent(url.username) || environment.USER || 'root',
-      ...(agent === undefined ? {} : { sshOptions: { agent } }),
-    };
-  }
+  // The name that HTTP shows to the engine has no meaning; the agent's connections lead to one engine.
+  if (url?.protocol === 'ssh:')
+    return { protocol: 'http', host: 'docker', port: 80, agent: new SshAgent(address.url) };
   if (url === undefined || !['tcp:', 'http:', 'https:'].includes(url.protocol))
     throw new CommandError(
       `${address.from} says "${address.url}", which is no address of a Docker engine.`,

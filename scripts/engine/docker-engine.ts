@@ -1,24 +1,30 @@
 import { existsSync } from 'node:fs';
-import type Docker from 'dockerode';
 import { CommandError, codeOf, EXIT, messageOf } from '../command-error.ts';
 import { type DockerAddress, dockerContextAddress } from './docker-address.ts';
-import { askEngine, dockerOptions, type EngineFacts } from './docker-client.ts';
+import { askEngine, dockerOptions, type EngineFacts, type EngineOptions } from './docker-client.ts';
 import { type HostSystem, hostSystem } from './host-system.ts';
+import { diagnoseSsh } from './ssh-engine.ts';
 
 const ANSWER_MS = 8_000;
 /** Engines before this one lack API 1.41, which the stack's health checks and mounts need. */
-const OLDEST = '20.10';
+export const OLDEST = '20.10';
 
 export interface Engine extends EngineFacts {
   readonly address: DockerAddress;
-  readonly options: Docker.DockerOptions;
+  readonly options: EngineOptions;
 }
 
 /** Why no engine answers, and what can be done about it. */
 export type EngineAbsence =
   | { readonly kind: 'absent'; readonly address: DockerAddress; readonly error: Error }
   | { readonly kind: 'forbidden'; readonly address: DockerAddress; readonly error: Error }
-  | { readonly kind: 'unreachable'; readonly address: DockerAddress; readonly error: Error };
+  | {
+      readonly kind: 'unreachable';
+      readonly address: DockerAddress;
+      readonly error: Error;
+      /** What helps, where that is known. */
+      readonly advice?: readonly string[];
+    };
 
 /**
  * Asks the engine at the address. When nothing listens on the default socket, the docker command's current context
@@ -43,6 +49,9 @@ async function tryEngine(address: DockerAddress): Promise<Engine | EngineAbsence
     const error = thrown instanceof Error ? thrown : new Error(messageOf(thrown));
     const code = codeOf(thrown);
     if (code === 'EACCES' || code === 'EPERM') return { kind: 'forbidden', address, error };
+    const ssh = address.url.startsWith('ssh:') ? await diagnoseSsh(address.url) : undefined;
+    if (ssh !== undefined)
+      return { kind: 'unreachable', address, error: new Error(ssh.why), advice: ssh.advice };
     const local = address.from === 'default' || address.from === 'docker context';
     return { kind: local ? 'absent' : 'unreachable', address, error };
   }
@@ -66,14 +75,12 @@ export function absenceError(absence: EngineAbsence, host: HostSystem): CommandE
         '(Members of the group docker can become root on this machine.)',
       ]);
     case 'unreachable':
-      return failed(
-        `The Docker engine at ${address.url} does not answer: ${why}.`,
+      return failed(`The Docker engine at ${address.url} does not answer: ${why}.`, [
+        ...(absence.advice ?? []),
         address.from === 'docker:host'
-          ? [
-              "The stack's own setting names it. Use the local engine: npm run up -- --unset docker:host",
-            ]
-          : ['DOCKER_HOST names it. Use the local engine: unset DOCKER_HOST'],
-      );
+          ? "The stack's own setting names it. Use the local engine: npm run up -- --unset docker:host"
+          : 'DOCKER_HOST names it. Use the local engine: unset DOCKER_HOST',
+      ]);
     case 'absent':
       return failed(`No Docker engine answers at ${address.url}: ${why}.`, installAdvice(host));
   }
@@ -107,7 +114,7 @@ function checkVersion(engine: Engine): Engine {
   return engine;
 }
 
-function isOlder(version: string, oldest: string): boolean {
+export function isOlder(version: string, oldest: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldMajor = 0, oldMinor = 0] = oldest.split('.').map(Number);
   return major !== oldMajor ? major < oldMajor : minor < oldMinor;

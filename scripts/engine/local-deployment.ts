@@ -22,6 +22,11 @@ export function localDeployment(
   return {
     kind: 'local',
     up: (options) => translated(() => runner.up({ ...common, ...options })),
+    preview: (options) =>
+      translated(async () => {
+        const { changes, summary } = await runner.preview({ ...common, ...options });
+        return { changes, summary, violations: [] };
+      }),
     destroy: (options) => translated(() => runner.destroy({ ...common, ...options })),
     outputs: () => translated(() => runner.outputs({ stateDir: files.folder, passphrase })),
   };

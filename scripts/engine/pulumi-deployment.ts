@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import {
@@ -6,6 +7,7 @@ import {
   LocalWorkspace,
   type OutputMap,
   type PulumiCommand,
+  type EngineEvent as PulumiEvent,
   Stack,
   StackNotFoundError,
 } from '@pulumi/pulumi/automation/index.js';
@@ -20,6 +22,8 @@ import type { Deployment, EngineEvent, StackOutput } from './deployment.ts';
 import { failedDeployment } from './failed-deployment.ts';
 import { followPulumi, type PulumiRun, summaryOf } from './pulumi-events.ts';
 import { dropStaleLocks } from './pulumi-locks.ts';
+import { followPlan } from './pulumi-plan.ts';
+import { giveUpProtection } from './pulumi-protection.ts';
 import { repairAfterKill } from './pulumi-repair.ts';
 
 /** The stack as the Pulumi CLI deploys it, driven through the Automation API. */
@@ -68,11 +72,39 @@ export function pulumiDeployment(
         return { outputs: plainOutputs(result.outputs), summary };
       });
     },
+    preview: ({ onEvent, signal }) => {
+      const followed = followPulumi(() => {});
+      const planned = followPlan();
+      return translated({ signal, followed }, async () => {
+        const started = performance.now();
+        const selected = await stack();
+        const onPulumiEvent = (event: PulumiEvent) => {
+          followed.onEvent(event);
+          planned.onEvent(event, (message) =>
+            onEvent({ kind: 'message', severity: 'warning', message }),
+          );
+        };
+        const policyPacks = [join(files.project, 'policy')].filter(existsSync);
+        try {
+          const { configFile, suppressProgress } = quiet;
+          const { changeSummary } = await selected.preview({
+            ...{ configFile, suppressProgress, policyPacks, signal },
+            onEvent: onPulumiEvent,
+          });
+          return planned.result(summaryOf(changeSummary, performance.now() - started));
+        } catch (error) {
+          // A broken rule ends the CLI with an error; here it is part of the answer.
+          if (!(error instanceof CliError) || planned.violations.length === 0) throw error;
+          return planned.result(summaryOf({}, performance.now() - started));
+        }
+      });
+    },
     destroy: ({ onEvent, signal, deleteData }) => {
       const followed = followPulumi(onEvent);
       return translated({ signal, followed }, async () => {
         const started = performance.now();
         const selected = await wholeStack(onEvent);
+        if (deleteData) await giveUpProtection(selected, onEvent);
         const result = await selected.destroy({
           ...quiet,
           onEvent: followed.onEvent,

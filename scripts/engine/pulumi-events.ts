@@ -10,7 +10,7 @@ import type { EngineEvent, Summary } from './deployment.ts';
  * Pulumi's step operations in our words. A replacement is several steps; the creation of the new resource stands for
  * it, and what is left out here are its other steps, and reads.
  */
-const OPERATIONS: Readonly<Record<string, Operation>> = {
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
   create: 'create',
   same: 'same',
   update: 'update',
@@ -87,7 +87,7 @@ export function summaryOf(
   return { create, same, update, replace, delete: deleted, durationMs: Math.round(durationMs) };
 }
 
-const nameOf = (urn: string) => urn.slice(urn.lastIndexOf('::') + 2);
+export const nameOf = (urn: string) => urn.slice(urn.lastIndexOf('::') + 2);
 
 /**
  * A diagnostic without colour directives (`<{%reset%}>`), and without what the bridge of Terraform providers puts

@@ -2,10 +2,12 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type Docker from 'dockerode';
 import { codeOf } from '../command-error.ts';
+import { unlessNoManager } from '../stack/swarm.ts';
 
 /** Who listens on a TCP port. */
 export type PortOwner =
   | { readonly kind: 'container'; readonly name: string; readonly stack?: string }
+  | { readonly kind: 'service'; readonly name: string; readonly stack?: string }
   | { readonly kind: 'process'; readonly pid: number; readonly command: string }
   | { readonly kind: 'unknown' };
 
@@ -45,6 +47,23 @@ export async function containerOnPort(
   return {
     kind: 'container',
     name: found.Names[0]?.replace(/^\//, '') ?? found.Id.slice(0, 12),
+    ...(stack === undefined ? {} : { stack }),
+  };
+}
+
+/** The Swarm service that publishes a port on every node, whether it has a task here or not. */
+export async function serviceOnPort(docker: Docker, port: number): Promise<PortOwner | undefined> {
+  const services = await unlessNoManager(docker.listServices());
+  const found = services.find(({ Endpoint }) =>
+    Endpoint?.Ports?.some(
+      ({ PublishedPort, PublishMode }) => PublishedPort === port && PublishMode === 'ingress',
+    ),
+  );
+  if (found === undefined) return undefined;
+  const stack = found.Spec?.Labels?.['lakehouse.stack'];
+  return {
+    kind: 'service',
+    name: found.Spec?.Name ?? found.ID,
     ...(stack === undefined ? {} : { stack }),
   };
 }

@@ -6,24 +6,34 @@ import {
   nextFreePort,
   type PortOwner,
   processOnPort,
+  serviceOnPort,
 } from './port-owner.ts';
 
+export interface PortWish {
+  readonly port: number;
+  readonly stack: string;
+  /** Whether the engine is on another machine, of which only its containers are known. */
+  readonly remote: boolean;
+  /** Address that it is to be published on. */
+  readonly address: '127.0.0.1' | '0.0.0.0';
+  /** Setting that names it. */
+  readonly setting: string;
+}
+
 /**
- * Makes sure that the MCP port can be published: free, or the stack's own already.
+ * Makes sure that a port can be published: free, or the stack's own already.
  * @throws CommandError naming who has it and the command that picks another.
  */
-export async function checkPort(
-  docker: Docker,
-  options: { port: number; stack: string; remote: boolean },
-): Promise<void> {
-  const { port, stack, remote } = options;
-  const container = await containerOnPort(docker, port);
-  if (container?.kind === 'container' && container.stack === stack) return;
-  if (container === undefined && (remote || (await isPortFree(port)))) return;
-  const owner = container ?? processOnPort(port) ?? { kind: 'unknown' };
+export async function checkPort(docker: Docker, wish: PortWish): Promise<void> {
+  const { port, stack, remote, address, setting } = wish;
+  const known = (await containerOnPort(docker, port)) ?? (await serviceOnPort(docker, port));
+  if (known !== undefined && 'stack' in known && known.stack === stack) return;
+  if (known === undefined && (remote || (await isPortFree(port, address)))) return;
+  const owner = known ?? processOnPort(port) ?? { kind: 'unknown' };
   const other = remote ? port + 1 : ((await nextFreePort(port)) ?? port + 1);
-  throw new CommandError(`Port ${port} on 127.0.0.1 is taken by ${describeOwner(owner)}.`, {
-    advice: [...release(owner), `Or use another port: npm run up -- --set mcpPort=${other}`],
+  const where = address === '127.0.0.1' ? ' on 127.0.0.1' : '';
+  throw new CommandError(`Port ${port}${where} is taken by ${describeOwner(owner)}.`, {
+    advice: [...release(owner), `Or use another port: npm run up -- --set ${setting}=${other}`],
   });
 }
 
@@ -31,6 +41,8 @@ export function describeOwner(owner: PortOwner): string {
   switch (owner.kind) {
     case 'container':
       return `the container ${owner.name}${owner.stack === undefined ? '' : ` of the stack "${owner.stack}"`}`;
+    case 'service':
+      return `the Swarm service ${owner.name}`;
     case 'process':
       return `${owner.command} (process ${owner.pid})`;
     case 'unknown':
@@ -46,6 +58,8 @@ function release(owner: PortOwner): string[] {
           ? `Stop it: docker stop ${owner.name}`
           : `Take that stack down: npm run down -- --stack ${owner.stack}`,
       ];
+    case 'service':
+      return [`Remove it: docker service rm ${owner.name}`];
     case 'process':
       return [`Stop it: kill ${owner.pid}`];
     case 'unknown':

@@ -20,7 +20,7 @@ export interface ChangeContext {
 export async function changeStack(
   files: StackFiles,
   options: {
-    readonly command: 'up' | 'down';
+    readonly command: 'up' | 'down' | 'rotate';
     readonly json: boolean;
     /** What the user can do after an interruption. */
     readonly whenInterrupted: readonly string[];

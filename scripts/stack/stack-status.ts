@@ -1,32 +1,17 @@
 import type Docker from 'dockerode';
+import type { EdgeStatus } from '../mcp/edge.ts';
 import { parseLogLine } from '../terminal/log-line.ts';
-import { readLogs } from './container-logs.ts';
-import {
-  askOperations,
-  isService,
-  type Reason,
-  readiness,
-  type StackContainer,
-  stackContainers,
-} from './containers.ts';
+import { readContainerLog } from './containers.ts';
+import { askOperations, type Reason, readiness } from './operations.ts';
+import type { Instance, PlatformName, Running, RunningStack } from './running.ts';
 
-/** One service of a stack, with what it says of itself. */
-export interface ServiceStatus {
-  readonly component: string;
-  readonly container: string;
-  readonly state: string;
-  readonly health: string | null;
+/** One instance of a service, with what it says of itself. */
+export interface ServiceStatus extends Instance {
   readonly ready: boolean;
+  /** Whether it was asked itself; on another node it is taken for ready while the engine calls it running. */
+  readonly asked: boolean;
   /** Why it is not ready. */
   readonly reasons: readonly Reason[];
-  /** RFC 3339. */
-  readonly startedAt: string;
-  readonly restarts: number;
-  readonly exitCode: number;
-  readonly outOfMemory: boolean;
-  readonly image: string;
-  readonly imageTags: readonly string[];
-  readonly ports: readonly string[];
   /** Newest line of level error in its log, or warning when there is none. */
   readonly lastError: LoggedError | null;
 }
@@ -64,6 +49,10 @@ export interface TokenStatus {
 
 export interface StackStatus {
   readonly services: readonly ServiceStatus[];
+  /** Services and nodes of the Swarm; absent on plain containers. */
+  readonly swarm: Running['swarm'];
+  /** What answers at the MCP URL; absent where there is no edge. */
+  readonly edge: EdgeStatus | null;
   /** Absent when there is no refresher to ask. */
   readonly token: TokenStatus | null;
   /** The official MCP server below the proxy: `running`, or why not. */
@@ -72,59 +61,83 @@ export interface StackStatus {
 
 const LOG_LINES = 400;
 
-/** A stack that was interrupted, or lost its proxy, serves nobody. */
-export const isComplete = (status: StackStatus) =>
-  status.services.some(({ component }) => component === 'proxy');
+/** Components without which nobody is served. */
+const ESSENTIAL: Readonly<Record<PlatformName, readonly string[]>> = {
+  containers: ['proxy'],
+  swarm: ['edge', 'proxy'],
+};
+
+/** Essential components that are not there: the stack was interrupted, or lost them. */
+export function missingComponents({ services, swarm }: StackStatus): string[] {
+  const present: readonly { readonly component: string }[] = swarm?.services ?? services;
+  return ESSENTIAL[swarm === null ? 'containers' : 'swarm'].filter(
+    (needed) => !present.some(({ component }) => component === needed),
+  );
+}
 
 export const isReady = (status: StackStatus) =>
-  isComplete(status) && status.services.every(({ ready }) => ready);
+  missingComponents(status).length === 0 &&
+  status.services.every(({ ready }) => ready) &&
+  (status.swarm?.services ?? []).every(({ running, wanted }) => running >= wanted) &&
+  (status.edge?.problem ?? null) === null;
 
-/** Asks the engine and, inside the containers, every service; works with an engine anywhere. */
-export async function stackStatus(docker: Docker, stack: string): Promise<StackStatus> {
-  const containers = (await stackContainers(docker, stack)).filter(isService);
-  const services = await Promise.all(
-    containers.map((container) => serviceStatus(docker, container)),
+/**
+ * Asks the engine and, inside the containers, every service; works with an engine anywhere.
+ * @param edge looks at what answers at the MCP URL, where there is an edge
+ */
+export async function stackStatus(
+  stack: RunningStack,
+  edge?: () => Promise<EdgeStatus>,
+): Promise<StackStatus> {
+  const { docker } = stack;
+  const { instances, swarm } = await stack.look();
+  const [atUrl, ...services] = await Promise.all([
+    edge?.() ?? null,
+    ...instances.map((instance) => serviceStatus(docker, instance)),
+  ]);
+  const refresher = services.find(
+    ({ component, state, container }) =>
+      component === 'refresher' && state === 'running' && container !== null,
   );
-  const running = (component: string) =>
-    containers.find((found) => found.component === component && found.state === 'running');
-  const refresher = running('refresher');
-  const proxy = services.find((service) => service.component === 'proxy');
+  const proxies = services.filter((service) => service.component === 'proxy' && service.asked);
   return {
     services,
-    token: refresher === undefined ? null : await tokenStatus(docker, refresher.id),
-    child: proxy === undefined ? null : childOf(proxy),
+    swarm,
+    edge: atUrl,
+    token: refresher === undefined ? null : await tokenStatus(docker, refresher.container ?? ''),
+    child: proxies.map(childOf).find((child) => child !== 'running') ?? childOf(proxies[0]),
   };
 }
 
-async function serviceStatus(docker: Docker, container: StackContainer): Promise<ServiceStatus> {
-  const { ready, reasons } =
-    container.state === 'running'
-      ? await readiness(docker, container.id)
-      : {
-          ready: false,
-          reasons: [{ code: 'not_running', message: `the container is ${container.state}` }],
-        };
+async function serviceStatus(docker: Docker, instance: Instance): Promise<ServiceStatus> {
+  const { container } = instance;
   return {
-    component: container.component,
-    container: container.name,
-    state: container.state,
-    health: container.health ?? null,
-    ready,
-    reasons,
-    startedAt: container.startedAt,
-    restarts: container.restarts,
-    exitCode: container.exitCode,
-    outOfMemory: container.outOfMemory,
-    image: container.image,
-    imageTags: container.imageTags,
-    ports: container.ports,
-    lastError: await lastError(docker, container),
+    ...instance,
+    asked: container !== null,
+    ...(await readinessOf(docker, instance)),
+    lastError: container === null ? null : await lastError(docker, container),
   };
 }
 
-async function lastError(docker: Docker, container: StackContainer): Promise<LoggedError | null> {
+/** Whether a call would succeed now, as the instance says itself; on another node, as the engine says. */
+export async function readinessOf(
+  docker: Docker,
+  { component, container, state, error }: Instance,
+): Promise<{ ready: boolean; reasons: Reason[] }> {
+  if (state !== 'running') {
+    const why = error === null ? '' : `: ${error}`;
+    return { ready: false, reasons: [{ code: 'not_running', message: `it is ${state}${why}` }] };
+  }
+  return container === null
+    ? { ready: true, reasons: [] }
+    : readiness(docker, container, component);
+}
+
+async function lastError(docker: Docker, container: string): Promise<LoggedError | null> {
   const lines: string[] = [];
-  await readLogs(docker, container, { follow: false, tail: LOG_LINES }, (line) => lines.push(line));
+  await readContainerLog(docker, container, { follow: false, tail: LOG_LINES }, ({ text }) =>
+    lines.push(text),
+  ).catch(() => undefined);
   return newestError(lines);
 }
 
@@ -180,8 +193,8 @@ function troubleOf(value: unknown, ordinaryClass: string): TokenTrouble | null {
 const textOf = (value: unknown) => (typeof value === 'string' ? value : null);
 
 /** The proxy's reasons tell of its child by codes that begin with `child_`. */
-function childOf(proxy: ServiceStatus): string | null {
-  if (proxy.state !== 'running') return null;
+function childOf(proxy: ServiceStatus | undefined): string | null {
+  if (proxy?.state !== 'running') return null;
   const reason = proxy.reasons.find(({ code }) => code.startsWith('child_'));
   if (reason !== undefined) return reason.message;
   const silent = proxy.reasons.some(({ code }) => code === 'no_answer');

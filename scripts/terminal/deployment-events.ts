@@ -20,6 +20,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^docker:index\/secret:/, 'secret'],
   [/^docker:index\/service:/, 'service'],
   [/^random:index\//, 'secret'],
+  [/^tls:index\//, 'certificate'],
 ];
 
 /** The word for a resource's type, or `undefined` for stacks, providers and components. */
@@ -51,8 +52,22 @@ export function showEvents(display: Display): (event: EngineEvent) => void {
         tasks.delete(event.urn);
         return;
       case 'message':
-        if (event.severity === 'info') display.note(event.message);
-        else display.warn(event.message);
+        showMessage(display, event);
     }
   };
+}
+
+/** Shows what is said in a run of which the steps are told in another way. */
+export function showMessages(display: Display): (event: EngineEvent) => void {
+  return (event) => {
+    if (event.kind === 'message') showMessage(display, event);
+  };
+}
+
+function showMessage(
+  display: Display,
+  { severity, message }: Extract<EngineEvent, { kind: 'message' }>,
+): void {
+  if (severity === 'info') display.note(message);
+  else display.warn(message);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { pack } from 'tar-stream';
 import { DEMO_USER } from '../../images/demo-dremio/src/index.ts';
-import { askOperations, reasonsOf } from '../../scripts/stack/containers.ts';
+import { askOperations, reasonsOf } from '../../scripts/stack/operations.ts';
 import { lakehouse, lakehouseOk } from '../helpers/lakehouse-command.ts';
 import { steadyQueries } from '../helpers/load.ts';
 import { type ContainerLog, followLog, TOKEN_FILE } from '../helpers/refresher-container.ts';

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { FaultAnswer } from '../../images/demo-dremio/src/index.ts';
 import { statusLines } from '../../scripts/commands/status.ts';
-import { reasonsOf } from '../../scripts/stack/containers.ts';
+import { reasonsOf } from '../../scripts/stack/operations.ts';
+import { runningStack } from '../../scripts/stack/platform.ts';
 import { stackStatus } from '../../scripts/stack/stack-status.ts';
 import { styleFor } from '../../scripts/terminal/style.ts';
 import type { LogLine, RefresherContainer } from '../helpers/refresher-container.ts';
@@ -230,7 +231,7 @@ async function assertMetrics(cause: Cause, { ask }: RefresherContainer): Promise
 
 /** What `npm run status` prints, for people and as JSON: both are made of these two. */
 async function assertStatus(cause: Cause, { name }: RefresherContainer): Promise<void> {
-  const status = await stackStatus(docker, name);
+  const status = await stackStatus(runningStack(docker, name, 'containers'));
   const failure = status.token?.loginFailure;
   assert.equal(failure?.class, cause.class);
   assert.match(failure?.message ?? '', cause.words);

@@ -1,7 +1,7 @@
 /** R8: what can happen to the folder of the token file, under the refresher's container and before it starts. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { reasonsOf } from '../../scripts/stack/containers.ts';
+import { reasonsOf } from '../../scripts/stack/operations.ts';
 import {
   makeRefresherKit,
   type RefresherKit,

@@ -83,12 +83,12 @@ describe('commands in texts', () => {
 
   it('name any other stack, once', () => {
     const once = forStack(
-      'npm run up, npm run -s output -- mcpUrl, npm run up -- --set a=b',
+      'npm run up, npm run -s output -- mcpUrl, npm run up -- --set a=b, npm run rotate -- mcp-key',
       'test',
     );
     assert.equal(
       once,
-      'npm run up -- --stack test, npm run -s output -- --stack test mcpUrl, npm run up -- --stack test --set a=b',
+      'npm run up -- --stack test, npm run -s output -- --stack test mcpUrl, npm run up -- --stack test --set a=b, npm run rotate -- --stack test mcp-key',
     );
     assert.equal(forStack(once, 'test'), once);
   });

@@ -5,7 +5,7 @@ import { statusLines } from '../../scripts/commands/status.ts';
 import { diskProblem } from '../../scripts/preflight/disk.ts';
 import { classifyAnswer } from '../../scripts/preflight/dremio.ts';
 import { isLoopbackOnly, listeningInodes } from '../../scripts/preflight/port-owner.ts';
-import { reasonsOf } from '../../scripts/stack/containers.ts';
+import { reasonsOf } from '../../scripts/stack/operations.ts';
 import {
   newestError,
   type ServiceStatus,
@@ -76,7 +76,11 @@ describe('the check of disk space', () => {
 describe('the status of a stack', () => {
   const service = (changes: Partial<ServiceStatus>): ServiceStatus => ({
     component: 'proxy',
-    container: 'lakehouse-dev-proxy',
+    name: 'lakehouse-dev-proxy',
+    node: null,
+    container: 'c1',
+    error: null,
+    asked: true,
     state: 'running',
     health: 'healthy',
     ready: true,
@@ -100,7 +104,7 @@ describe('the status of a stack', () => {
   };
   const now = new Date('2026-01-01T00:10:00Z');
   const lines = (services: ServiceStatus[], more: object = {}) => {
-    const status = { services, token: null, child: null, ...more };
+    const status = { services, swarm: null, edge: null, token: null, child: null, ...more };
     const text = statusLines(head, status, styleFor(process.stderr), now).join('\n');
     return stripVTControlCharacters(text);
   };
@@ -215,7 +219,7 @@ describe('the status of a stack', () => {
       lines([service({ component: 'demo', state: 'exited', exitCode: 78 })]),
       /exited \(exit code 78\)[\s\S]*The proxy is missing/,
     );
-    assert.match(lines([]), /has no containers/);
+    assert.match(lines([]), /has nothing on the engine/);
   });
 
   it('finds the newest error among other lines, or else the newest warning', () => {

@@ -8,6 +8,7 @@ import { absenceError } from '../../scripts/engine/docker-engine.ts';
 import { parseRelease } from '../../scripts/engine/host-system.ts';
 import { firstError, pulumiEnvironment } from '../../scripts/engine/pulumi-deployment.ts';
 import { followPulumi, plainText, summaryOf } from '../../scripts/engine/pulumi-events.ts';
+import { SshAgent } from '../../scripts/engine/ssh-engine.ts';
 import { stackFiles } from '../../scripts/stack/stack-files.ts';
 
 const from = (url: string) => ({ url, from: 'DOCKER_HOST' as const });
@@ -33,13 +34,7 @@ describe('the Docker engine', () => {
       host: '10.0.0.5',
       port: 2375,
     });
-    assert.deepEqual(dockerOptions(from('ssh://me@far:2222'), { SSH_AUTH_SOCK: '/a' }), {
-      protocol: 'ssh',
-      host: 'far',
-      port: 2222,
-      username: 'me',
-      sshOptions: { agent: '/a' },
-    });
+    assert.ok(dockerOptions(from('ssh://me@far:2222'), {}).agent instanceof SshAgent);
     const socket = dockerOptions(from('unix:///run/x.sock'), {});
     assert.equal(socket.socketPath, '/run/x.sock');
     assert.ok('host' in socket && socket.host === undefined, 'DOCKER_HOST must not fill it in');

@@ -132,8 +132,17 @@ describe('outputs', () => {
 });
 
 describe('the end of up', () => {
-  const end = (remote: string | undefined = undefined) =>
-    resultLines({ stack: 'dev', url: 'http://127.0.0.1:8470/mcp', durationMs: 46_000, remote })
+  const end = (remote: string | undefined = undefined, more: object = {}) =>
+    resultLines({
+      stack: 'dev',
+      url: 'http://127.0.0.1:8470/mcp',
+      durationMs: 46_000,
+      remote,
+      ownAuthority: false,
+      unresolved: undefined,
+      trial: false,
+      ...more,
+    })
       .map(stripVTControlCharacters)
       .join('\n');
 
@@ -147,5 +156,19 @@ describe('the end of up', () => {
   it('says how to reach the URL when the engine is on another machine', () => {
     assert.match(end('ssh://me@far:22'), /ssh -N -L 8470:127\.0\.0\.1:8470 me@far/);
     assert.doesNotMatch(end(), /ssh -N/);
+  });
+
+  it('is the https URL in production, how to trust its authority, and what DNS must know', () => {
+    const text = end(undefined, {
+      stack: 'prod',
+      url: 'https://mcp.test/mcp',
+      ownAuthority: true,
+      unresolved: '127.0.0.1',
+      trial: true,
+    });
+    assert.match(text, /MCP URL {3}https:\/\/mcp\.test\/mcp/);
+    assert.match(text, /CA {8}npm run -s output -- --stack prod caCertificate > ca\.pem/);
+    assert.match(text, /DNS does not know mcp\.test here, so 127\.0\.0\.1 was called/);
+    assert.match(text, /This is a trial/);
   });
 });

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { CommandError } from '../../scripts/command-error.ts';
+import { Tally } from '../../scripts/mcp/probe.ts';
+import { planRotation, ROTATIONS, type Rotation } from '../../scripts/rotate/plan.ts';
+import { reportLines } from '../../scripts/rotate/report.ts';
+import { styleFor } from '../../scripts/terminal/style.ts';
+
+const settings = (values: Record<string, string>, secrets: readonly string[] = []) => ({
+  get: (key: string) => values[key],
+  has: (key: string) => key in values || secrets.includes(key),
+});
+const plan = (what: Rotation, values: Record<string, string> = {}, finish = false) =>
+  planRotation(what, settings(values), { finish });
+const refusal = (action: () => unknown): string => {
+  try {
+    action();
+  } catch (error) {
+    assert.ok(error instanceof CommandError);
+    assert.equal(error.exitCode, 2);
+    return [error.message, ...error.advice].join('\n');
+  }
+  throw new Error('it was accepted');
+};
+
+describe('the rotation of the key', () => {
+  it('makes the next one, and keeps the present one valid', () => {
+    assert.deepEqual(plan('mcp-key').set, { mcpKeyGeneration: '1', mcpKeyOverlap: 'true' });
+    const later = plan('mcp-key', { mcpKeyGeneration: '4', mcpKeyOverlap: 'false' });
+    assert.equal(later.set.mcpKeyGeneration, '5');
+    assert.match(later.after.join('\n'), /--finish/);
+  });
+
+  it('ends the old one with --finish, and only when there is one', () => {
+    const open = { mcpKeyGeneration: '1', mcpKeyOverlap: 'true' };
+    assert.deepEqual(plan('mcp-key', open, true).set, { mcpKeyOverlap: 'false' });
+    assert.match(
+      refusal(() => plan('mcp-key', {}, true)),
+      /No rotation of the key is open[\s\S]*Begin one: npm run rotate -- mcp-key/,
+    );
+  });
+
+  it('is not begun twice: the second would end a key that clients may still have', () => {
+    const said = refusal(() => plan('mcp-key', { mcpKeyGeneration: '1', mcpKeyOverlap: 'true' }));
+    assert.match(said, /A rotation of the key is open[\s\S]*mcp-key --finish[\s\S]*npm run up/);
+  });
+
+  it('leaves keys that the user gave to the user, with the way to do it', () => {
+    for (const own of ['mcpKey', 'mcpKeys']) {
+      const said = refusal(() => planRotation('mcp-key', settings({}, [own]), { finish: false }));
+      assert.match(
+        said,
+        new RegExp(`your own \\(${own}\\)[\\s\\S]*--set-secret mcpKeys < keys\\.json`),
+      );
+      assert.equal(/--unset mcpKey /.test(said), own === 'mcpKey');
+    }
+  });
+});
+
+describe('other rotations', () => {
+  it('count the session secret up, and ask for the password of one’s own Dremio', () => {
+    const secret = plan('session-secret', { sessionSecretGeneration: '1' });
+    assert.deepEqual(secret.set, { sessionSecretGeneration: '2' });
+    const password = plan('dremio-password', { dremioUsername: 'ann' });
+    assert.deepEqual([password.set, password.secret], [{}, 'dremioPassword']);
+    assert.match(password.before.join('\n'), /logs in as "ann"/);
+    assert.match(
+      refusal(() => plan('dremio-password', { demo: 'true' })),
+      /demo Dremio has no password/,
+    );
+  });
+
+  it('have nothing to finish', () => {
+    for (const what of ROTATIONS.filter((one) => one !== 'mcp-key'))
+      assert.match(
+        refusal(() => plan(what, {}, true)),
+        /--finish is for mcp-key/,
+      );
+  });
+
+  it('say on Swarm that proxies take turns, and on plain containers that one is started anew', () => {
+    const before = (platform: string) => plan('session-secret', { platform }).before.join('\n');
+    assert.match(before('swarm'), /one after the other/);
+    assert.match(before('containers'), /calls fail for some seconds/);
+  });
+});
+
+describe('what clients noticed', () => {
+  it('is counted, with the longest time without a success between two', () => {
+    const tally = new Tally();
+    tally.succeeded(100);
+    tally.failed(200, 'first');
+    tally.failed(300, 'second');
+    tally.succeeded(900);
+    tally.failed(1_000, 'third');
+    tally.succeeded(1_100);
+    assert.deepEqual(tally.sum, {
+      calls: 6,
+      failed: 3,
+      firstSuccess: 100,
+      lastSuccess: 1_100,
+      longestGap: 700,
+      lastFailure: 'third',
+    });
+  });
+
+  it('is a table by key, with what failed in words', () => {
+    const noticed = new Tally();
+    noticed.succeeded(0);
+    const broken = new Tally();
+    broken.failed(10, 'line\nbreak');
+    const lines = reportLines(
+      [
+        { key: 'old', began: 0, noticed: noticed.sum },
+        { key: 'new', began: 4_000, noticed: broken.sum },
+      ],
+      styleFor(process.stderr),
+    ).map(stripVTControlCharacters);
+    assert.deepEqual(lines, [
+      'Key  Calls  Failed  Worked',
+      '───  ─────  ──────  ───────────────────',
+      'old      1       0  from 0.0 s to 0.0 s',
+      'new      1       1  never',
+      '1 calls with the new key failed: line⏎break',
+    ]);
+  });
+});
