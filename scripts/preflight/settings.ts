@@ -10,15 +10,7 @@ import type { StackConfig } from '../config/stack-config.ts';
  */
 export async function settingsProblems(config: StackConfig): Promise<CommandError[]> {
   const raw = await rawOf(config);
-  // Loads Pulumi's SDK, which takes a moment.
-  const { productionProblems } = await import('../../infra/config/production.ts');
-  const { readSource } = await import('../../infra/config/source.ts');
-  const sentences: string[] = [];
-  readSource(raw as Raw, (key) => config.has(key), sentences);
-  sentences.push(
-    ...relationProblems(raw),
-    ...productionProblems(config.files.stack, raw, Date.now()),
-  );
+  const sentences = relationProblems(raw);
   return [
     ...keyProblems(config),
     ...sentences.map((sentence) => new CommandError(sentence, { exitCode: EXIT.usage })),

@@ -152,7 +152,7 @@ describe('services of a Swarm', { skip }, () => {
     assert.equal(isReady(status), false, 'without an edge nobody is served');
   });
 
-  it('have one log, sorted by time, in which each line has its task; followed, it goes on', async () => {
+  it('have one log, sorted by time, in which each line has its task', async () => {
     const lines: LoggedLine[] = [];
     await running.readLogs({ follow: false, tail: 100 }, (line) => lines.push(line));
     assert.deepEqual([...new Set(lines.map(({ source }) => source))].sort(), [
