@@ -34,6 +34,8 @@ export class Scratch {
       PULUMI_BACKEND_URL: `file://${join(folder, 'backend')}`,
       PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, 'passphrase'),
       PULUMI_SKIP_UPDATE_CHECK: 'true',
+      // Caches of the CLI's hosts.
+      TMPDIR: join(folder, 'tmp'),
       // The event log is one of the flags that the CLI has for tools.
       PULUMI_DEBUG_COMMANDS: 'true',
     };
@@ -41,7 +43,7 @@ export class Scratch {
 
   static async make(): Promise<Scratch> {
     const scratch = new Scratch(await mkdtemp(join(tmpdir(), 'lakehouse-preview-')));
-    await mkdir(join(scratch.folder, 'backend'));
+    for (const name of ['backend', 'tmp']) await mkdir(join(scratch.folder, name));
     await writeFile(join(scratch.folder, 'passphrase'), scratch.passphrase, { mode: 0o600 });
     return scratch;
   }
