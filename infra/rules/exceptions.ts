@@ -70,19 +70,6 @@ export const exceptions: readonly Exception[] = [
     why: 'HTTPS and HTTP are reached on 443 and 80',
     instead: 'inside it listens on 8443 and 8080 as a user without capabilities',
   },
-  {
-    rule: 'restart-attempts',
-    platform: 'containers',
-    why: 'a service that is given up after five crashes stays down until somebody looks',
-    instead: 'the engine’s growing pause between restarts, and the alert for crash loops',
-  },
-  {
-    rule: 'restart-attempts',
-    platform: 'swarm',
-    why: 'a service that is given up after five crashes stays down until somebody looks',
-    instead:
-      'the pause between restarts of a task, the rollback of a failed update, and the alert for crash loops',
-  },
 ];
 
 /** Whether a rule or check is not asked of a component on a platform. */

@@ -207,25 +207,17 @@ export const checks: readonly Check[] = [
         .map(({ address, port }) => `it publishes ${port} on "${address}"`),
   },
   {
-    id: 'restart-attempts',
-    cis: '5.15',
-    says: 'it is given up after five crashes',
-    ...ofServices,
-    problems: ({ container, service }) => {
-      const { Name, MaximumRetryCount } = container.HostConfig.RestartPolicy ?? {};
-      const attempts = service?.restart.maxAttempts ?? MaximumRetryCount ?? 0;
-      return expect(attempts > 0 && attempts <= 5, `it restarts "${Name}", ${attempts} times`);
-    },
-  },
-  {
     id: 'restart-policy',
+    // CIS would give a service up after five crashes; ours comes back, but not after it was stopped by hand.
+    cis: '5.15',
     says: 'it comes back after a crash',
     ...ofServices,
     problems: ({ container, service }) => {
       const policy = service?.restart.condition ?? container.HostConfig.RestartPolicy?.Name;
+      const attempts = service?.restart.maxAttempts ?? 0;
       return expect(
-        ['any', 'unless-stopped'].includes(policy ?? ''),
-        `its restart policy is "${policy}"`,
+        ['any', 'unless-stopped'].includes(policy ?? '') && attempts === 0,
+        `its restart policy is "${policy}", ${attempts || 'any number of'} times`,
       );
     },
   },

@@ -58,7 +58,7 @@ const good = () => ({
       PidsLimit: 256,
       Privileged: false,
       ReadonlyRootfs: true,
-      RestartPolicy: { Name: 'unless-stopped', MaximumRetryCount: 5 },
+      RestartPolicy: { Name: 'unless-stopped', MaximumRetryCount: 0 },
       SecurityOpt: ['no-new-privileges'],
       Sysctls: { 'net.ipv4.tcp_retries2': '6' },
       UTSMode: '',
@@ -127,9 +127,6 @@ const spoilt: Record<string, (seen: Good) => void> = {
   },
   'bound-address': ({ container }) => {
     container.NetworkSettings.Ports['8080/tcp'][0].HostIp = '0.0.0.0';
-  },
-  'restart-attempts': ({ container }) => {
-    container.HostConfig.RestartPolicy.MaximumRetryCount = 0;
   },
   'restart-policy': ({ container }) => {
     container.HostConfig.RestartPolicy.Name = 'no';
