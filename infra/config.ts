@@ -3,24 +3,10 @@ import * as pulumi from '@pulumi/pulumi';
 import type { ClientKeys } from './config/client-keys.ts';
 import { command, defaulted, type Key, keys, type Raw, secretKeys } from './config/keys.ts';
 import { nearest } from './config/nearest.ts';
+import { type Production, productionProblems, readProduction } from './config/production.ts';
 import { relationProblems } from './config/relations.ts';
+import { readSource, type Source } from './config/source.ts';
 import type { Kind } from './config/values.ts';
-
-/** Which Dremio stands behind the MCP URL: the demo, or the user's own. */
-export type Source =
-  | { readonly kind: 'demo'; readonly tokenLifeSeconds: number }
-  | {
-      readonly kind: 'own';
-      readonly url: URL;
-      readonly username: string;
-      readonly password: pulumi.Output<string>;
-      /** PEM text of the authority behind Dremio's certificate. */
-      readonly ca?: string;
-      /** An existing Docker network to reach Dremio on. */
-      readonly network?: string;
-      /** Whether the first user of a Dremio that has none is created from these credentials. */
-      readonly createFirstUser: boolean;
-    };
 
 /** How the login token is kept; all in seconds. */
 export interface TokenCare {
@@ -60,13 +46,29 @@ export interface Children {
   readonly idleSeconds: number;
 }
 
+/** A registry that the images of this repository are pushed to. */
+export interface Registry {
+  /** Host, port and path, without a final slash. */
+  readonly path: string;
+  readonly login?: { readonly username: string; readonly password: pulumi.Output<string> };
+}
+
 export interface Config {
   readonly stack: string;
+  /** Where it is a production stack: on Swarm, behind an edge. */
+  readonly production?: Production;
+  readonly registry?: Registry;
+  /** Whether a scraper has a network on which it reaches every service. */
+  readonly monitoring: boolean;
   readonly source: Source;
   readonly token: TokenCare;
   readonly mcpPort: number;
   /** The bearer keys of MCP clients by name; one is made when there is none. */
   readonly mcpKeys?: pulumi.Output<ClientKeys>;
+  readonly mcpKeyGeneration: number;
+  /** Whether the made key before the current one is valid, too. */
+  readonly mcpKeyOverlap: boolean;
+  readonly sessionSecretGeneration: number;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly serverMode: readonly string[];
@@ -78,6 +80,7 @@ export interface Config {
   readonly children: Children;
   readonly dremioMcpRevision?: string;
   readonly nodeImage: string;
+  readonly caddyImage: string;
   readonly imagePlatform: string;
   readonly logLevel: string;
 }
@@ -94,14 +97,13 @@ export function loadConfig(): Config {
     problems.push(
       `The stack is named "${stack}"; container names need small letters, digits and hyphens, at most 40.`,
     );
-  if (stack === 'prod')
-    problems.push(
-      'The stack "prod" needs the Swarm platform, which this version does not have. Use the stack "dev".',
-    );
   problems.push(...unknownKeys(config.name));
   const raw = readKeys(config, problems);
-  const source = readSource(raw, config, problems);
-  problems.push(...relationProblems(raw));
+  const source = readSource(raw, (key) => Boolean(config.get(key)), problems);
+  problems.push(
+    ...relationProblems(raw),
+    ...productionProblems(raw, { stack, now: Date.now(), preview: pulumi.runtime.isDryRun() }),
+  );
   const settled = problems.length === 0 && source ? { ...raw, source } : undefined;
   if (!settled)
     throw new pulumi.RunError(
@@ -110,8 +112,13 @@ export function loadConfig(): Config {
     );
   const given =
     settled.mcpKeys ?? (settled.mcpKey === undefined ? undefined : { default: settled.mcpKey });
+  const production = readProduction(settled);
+  const registry = readRegistry(settled);
   return Object.freeze({
     stack,
+    ...(production === undefined ? {} : { production }),
+    ...(registry === undefined ? {} : { registry }),
+    monitoring: settled.monitoring,
     source: settled.source,
     token: {
       checkInterval: settled.tokenCheckInterval,
@@ -120,6 +127,9 @@ export function loadConfig(): Config {
     },
     mcpPort: settled.mcpPort,
     ...(given === undefined ? {} : { mcpKeys: pulumi.secret(given) }),
+    mcpKeyGeneration: settled.mcpKeyGeneration,
+    mcpKeyOverlap: settled.mcpKeyOverlap,
+    sessionSecretGeneration: settled.sessionSecretGeneration,
     allowedHosts: settled.allowedHosts ?? [],
     allowedOrigins: settled.allowedOrigins ?? [],
     serverMode: settled.serverMode,
@@ -152,6 +162,7 @@ export function loadConfig(): Config {
       ? {}
       : { dremioMcpRevision: settled.dremioMcpRevision }),
     nodeImage: settled.nodeImage,
+    caddyImage: settled.caddyImage,
     imagePlatform: settled.imagePlatform,
     logLevel: settled.logLevel,
   });
@@ -197,40 +208,11 @@ function readKeys(config: pulumi.Config, problems: string[]): Raw {
   return raw as Raw;
 }
 
-function readSource(raw: Raw, config: pulumi.Config, problems: string[]): Source | undefined {
-  const ownKeys = (
-    ['dremioUrl', 'dremioUsername', 'dremioPassword', 'dremioCa', 'dremioNetwork'] as const
-  ).filter((key) => config.get(key));
-  if (raw.demo) {
-    const set = raw.dremioCreateFirstUser
-      ? [...ownKeys, 'dremioCreateFirstUser' as const]
-      : ownKeys;
-    for (const key of set)
-      problems.push(
-        `"demo" is true and "${key}" is set; a stack has the demo or your own Dremio, not both. ` +
-          `Keep one: npm run up -- --set demo=false, or npm run up -- --unset ${key}`,
-      );
-    return { kind: 'demo', tokenLifeSeconds: raw.demoTokenLife };
-  }
-  if (ownKeys.length === 0) {
-    problems.push(
-      'No Dremio is named. For the demo: npm run up -- --set demo=true. For your own: ' +
-        'npm run up -- --set dremioUrl=… --set dremioUsername=… --set-secret dremioPassword',
-    );
-    return undefined;
-  }
-  for (const key of ['dremioUrl', 'dremioUsername', 'dremioPassword'] as const)
-    if (!config.get(key))
-      problems.push(`"${key}" is not set; your own Dremio needs it. Set it: ${command(key)}`);
-  const { dremioUrl: url, dremioUsername: username, dremioPassword: password } = raw;
-  if (!url || !username || !password) return undefined;
+function readRegistry({ registry, registryUsername, registryPassword }: Raw): Registry | undefined {
+  if (registry === undefined) return undefined;
+  if (registryUsername === undefined || registryPassword === undefined) return { path: registry };
   return {
-    kind: 'own',
-    url,
-    username,
-    password: pulumi.secret(password),
-    createFirstUser: raw.dremioCreateFirstUser,
-    ...(raw.dremioCa === undefined ? {} : { ca: raw.dremioCa }),
-    ...(raw.dremioNetwork === undefined ? {} : { network: raw.dremioNetwork }),
+    path: registry,
+    login: { username: registryUsername, password: pulumi.secret(registryPassword) },
   };
 }

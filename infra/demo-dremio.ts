@@ -1,13 +1,13 @@
 import * as pulumi from '@pulumi/pulumi';
 import * as random from '@pulumi/random';
 import type { Config } from './config.ts';
-import { buildImage } from './images.ts';
-import type { Handle, Network, Platform } from './platform/platform.ts';
+import { buildImage, imageBase } from './images.ts';
+import { type Handle, type Network, nodeProbe, type Platform } from './platform/platform.ts';
 
 export interface DemoDremioArgs {
   readonly config: Config;
   readonly platform: Platform;
-  readonly network: Network;
+  readonly networks: readonly Network[];
   /** Life of the login tokens it gives out, in seconds. */
   readonly tokenLifeSeconds: number;
 }
@@ -31,8 +31,12 @@ export class DemoDremio extends pulumi.ComponentResource {
     this.service = platform.service(
       {
         component: name,
-        image: buildImage('demo-dremio', config, this),
+        image: buildImage('demo-dremio', config, this, {
+          NODE_IMAGE: imageBase(config.nodeImage),
+        }),
         user: { uid: 10003, gid: 10000 },
+        instances: 1,
+        probe: nodeProbe,
         environment: {
           DEMO_USERNAME: this.username,
           DEMO_PASSWORD_FILE: '/run/secrets/dremio-password',
@@ -42,7 +46,7 @@ export class DemoDremio extends pulumi.ComponentResource {
         secrets: { 'dremio-password': this.password },
         liveSecrets: {},
         mounts: [],
-        networks: [args.network],
+        networks: args.networks,
         ports: [],
         memoryMiB: 512,
         cpus: 1,

@@ -1,15 +1,23 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { ClientKeys } from './config/client-keys.ts';
 import type { Config } from './config.ts';
-import { buildImage } from './images.ts';
-import type { Handle, Network, Platform } from './platform/platform.ts';
-import { PROXY_DESCRIPTORS, proxyEnvironment, proxyMemoryMiB } from './proxy.ts';
+import { buildImage, imageBase } from './images.ts';
+import type { MadeSecret } from './made-secret.ts';
+import { type Handle, type Network, nodeProbe, type Platform } from './platform/platform.ts';
+import {
+  PROXY_DESCRIPTORS,
+  proxyEnvironment,
+  proxyMemoryMiB,
+  STOP_DELAY_SECONDS,
+} from './proxy.ts';
 
 /** How to reach the Dremio behind the MCP URL, as seen from the containers. */
 export interface DremioAddress {
   readonly url: string;
   readonly username: string;
   readonly password: pulumi.Output<string>;
+  /** Whether the way there is said to be closed to others, so that it may be plain http. */
+  readonly internal: boolean;
   /** Whether the first user of a Dremio that has none is created from these credentials. */
   readonly createFirstUser: boolean;
   /** PEM text of the authority behind its certificate. */
@@ -28,12 +36,14 @@ export interface DremioMcpArgs {
   readonly internal: Network;
   /** Where the MCP port is published. */
   readonly edge: Network;
+  /** Where a scraper is, if one is let in. */
+  readonly monitoring: readonly Network[];
   /** How the services reach a Dremio outside the stack; none for the demo. */
   readonly egress: readonly Network[];
   /** Bearer keys of MCP clients, by name. */
   readonly keys: pulumi.Output<ClientKeys>;
-  /** Signs session ids. */
-  readonly sessionSecret: pulumi.Output<string>;
+  /** Signs session ids; those of the one before stay valid. */
+  readonly sessionSecret: MadeSecret;
 }
 
 const GROUP = 10000;
@@ -52,6 +62,9 @@ export class DremioMcp extends pulumi.ComponentResource {
   constructor(name: string, args: DremioMcpArgs, options?: pulumi.ComponentResourceOptions) {
     super('lakehouse:index:DremioMcp', name, {}, options);
     const { config, platform, dremio } = args;
+    const { production } = config;
+    const node = imageBase(config.nodeImage);
+    const labels = dremio.internal ? { 'lakehouse.dremio.internal': 'true' } : {};
     const token = platform.memoryVolume(
       'token',
       // The set-group-id bit gives new files the group that the proxy is in.
@@ -68,8 +81,12 @@ export class DremioMcp extends pulumi.ComponentResource {
     this.refresher = platform.service(
       {
         component: 'refresher',
-        image: buildImage('refresher', config, this),
+        image: buildImage('refresher', config, this, { NODE_IMAGE: node }),
         user: REFRESHER,
+        // The token lives in the memory of one machine.
+        instances: 'one on each node',
+        probe: nodeProbe,
+        labels,
         environment: {
           ...shared,
           DREMIO_USERNAME: dremio.username,
@@ -82,7 +99,7 @@ export class DremioMcp extends pulumi.ComponentResource {
         secrets: { 'dremio-password': dremio.password, ...ca },
         liveSecrets: {},
         mounts: [{ volume: token, path: TOKEN_FOLDER, readOnly: false }],
-        networks: [args.internal, ...args.egress],
+        networks: [args.internal, ...args.egress, ...args.monitoring],
         ports: [],
         memoryMiB: 160,
         cpus: 0.5,
@@ -99,11 +116,15 @@ export class DremioMcp extends pulumi.ComponentResource {
       {
         component: 'proxy',
         image: buildImage('proxy', config, this, {
+          NODE_IMAGE: node,
           ...(config.dremioMcpRevision === undefined
             ? {}
             : { DREMIO_MCP_REVISION: config.dremioMcpRevision }),
         }),
         user: PROXY,
+        instances: production?.proxyReplicas ?? 1,
+        probe: nodeProbe,
+        labels,
         environment: {
           ...shared,
           REFRESHER_URL: 'http://refresher:9090',
@@ -111,17 +132,17 @@ export class DremioMcp extends pulumi.ComponentResource {
           SESSION_SECRET_FILE: '/run/secrets/session-secret',
           ...proxyEnvironment(config),
         },
-        secrets: { 'session-secret': args.sessionSecret, ...ca },
+        secrets: { 'session-secret': lines(args.sessionSecret), ...ca },
         liveSecrets: { 'mcp-keys.json': args.keys.apply((keys) => JSON.stringify(keys)) },
         mounts: [{ volume: token, path: TOKEN_FOLDER, readOnly: true }],
-        networks: [args.internal, args.edge, ...args.egress],
-        // On loopback only: who may use this machine may knock, and still needs a key.
-        ports: [{ inside: 8080, outside: config.mcpPort, address: '127.0.0.1' }],
+        networks: [args.internal, args.edge, ...args.egress, ...args.monitoring],
+        // On loopback only: who may use this machine may knock, and still needs a key. In production the edge knocks.
+        ports: production ? [] : [{ inside: 8080, outside: config.mcpPort, address: '127.0.0.1' }],
         memoryMiB: proxyMemoryMiB(config.children),
         cpus: 2,
         descriptors: PROXY_DESCRIPTORS,
         temporaryMiB: 64,
-        stopGraceSeconds: 35,
+        stopGraceSeconds: 35 + (production ? STOP_DELAY_SECONDS : 0),
         startSeconds: 180,
         reachesHost: dremio.onHost,
         after: [this.refresher],
@@ -131,3 +152,7 @@ export class DremioMcp extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 }
+
+/** A line for each that is valid, the current one first. */
+const lines = ({ current, previous }: MadeSecret): pulumi.Output<string> =>
+  previous === undefined ? current : pulumi.interpolate`${current}\n${previous}`;

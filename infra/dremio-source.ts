@@ -9,14 +9,14 @@ import { HOST_NAME, type Network, type Platform } from './platform/platform.ts';
 export function dremioAddress(
   config: Config,
   platform: Platform,
-  internal: Network,
+  internal: readonly Network[],
   parent: pulumi.Resource,
 ): { dremio: DremioAddress; egress: readonly Network[] } {
   const { source } = config;
   if (source.kind === 'demo') {
     const demo = new DemoDremio(
       'demo',
-      { config, platform, network: internal, tokenLifeSeconds: source.tokenLifeSeconds },
+      { config, platform, networks: internal, tokenLifeSeconds: source.tokenLifeSeconds },
       { parent },
     );
     const { url, username, password } = demo;
@@ -25,6 +25,7 @@ export function dremioAddress(
         url,
         username,
         password,
+        internal: true,
         createFirstUser: false,
         onHost: false,
         after: [demo.service],
@@ -38,12 +39,13 @@ export function dremioAddress(
       `dremioUrl ${source.url.origin} means this machine: containers reach it as ${url} through ${HOST_NAME}. ` +
         'It must listen on more than the loopback address.',
     );
-  const { username, password, createFirstUser, ca } = source;
+  const { username, password, internal: closed, createFirstUser, ca } = source;
   return {
     dremio: {
       url,
       username,
       password,
+      internal: closed,
       createFirstUser,
       ...(ca === undefined ? {} : { ca }),
       onHost,

@@ -1,33 +1,65 @@
 import * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import type { Config } from './config.ts';
+import { pinned } from './image-lock.ts';
+
+type ImageConfig = Pick<Config, 'stack' | 'imagePlatform' | 'registry'>;
 
 /**
  * Builds one image of this repository and returns it by content, so that a rebuilt image replaces its container
- * and an unchanged one does not. The image stays on the engine that built it.
+ * and an unchanged one does not. With a registry it is pushed there; else it stays on the engine that built it.
+ * @param args build arguments, bases by `imageBase` among them
  */
 export function buildImage(
   name: string,
-  config: Pick<Config, 'stack' | 'nodeImage' | 'imagePlatform'>,
+  config: ImageConfig,
   parent: pulumi.Resource,
-  args: Readonly<Record<string, string>> = {},
+  args: Readonly<Record<string, string>>,
 ): pulumi.Output<string> {
+  const { stack, registry, imagePlatform } = config;
+  const repository = `${registry === undefined ? '' : `${registry.path}/`}lakehouse-mcp/${name}`;
   const image = new docker.Image(
     name,
     {
-      imageName: `lakehouse-mcp/${name}:${config.stack}`,
+      imageName: `${repository}:${stack}`,
       build: {
         // Relative to the program's folder: an absolute path would make a difference on every machine.
         context: '..',
         dockerfile: `../images/${name}/Dockerfile`,
-        platform: config.imagePlatform,
-        args: { NODE_IMAGE: config.nodeImage, ...args },
+        platform: imagePlatform,
+        args: { ...args },
       },
-      skipPush: true,
+      skipPush: registry === undefined,
+      ...(registry?.login === undefined
+        ? {}
+        : { registry: { server: registryHost(registry.path), ...registry.login } }),
     },
     { parent },
   );
   return image.repoDigest;
+}
+
+/** Host and port of a registry's path. */
+export const registryHost = (path: string): string => path.split('/')[0] ?? path;
+
+/** A base image by its digest, where the repository's lock file has one. */
+export const imageBase = (reference: string): string => pinned(reference) ?? reference;
+
+/**
+ * Bases of a production stack without a digest: what one deployment was tested with is not what the next gets.
+ * @throws pulumi.RunError unless it is a preview, which warns
+ */
+export function requirePins({ production, nodeImage, caddyImage }: Config): void {
+  if (production === undefined) return;
+  const loose = Object.entries({ nodeImage, caddyImage }).filter(
+    ([, reference]) => pinned(reference) === undefined,
+  );
+  if (loose.length === 0) return;
+  const message =
+    `${loose.map(([key, reference]) => `"${key}" is ${reference}`).join(' and ')}, which may be another image tomorrow; ` +
+    'production takes images by digest. Write them down: npm run pin';
+  if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
+  void pulumi.log.warn(message);
 }
 
 /**

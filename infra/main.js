@@ -8,4 +8,4 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
 }
 
-export const { mcpUrl, mcpKeys, clientConfig } = await import('./index.ts');
+export const { mcpUrl, mcpKeys, clientConfig, caCertificate } = await import('./index.ts');

@@ -27,11 +27,18 @@ export const proxyMemoryMiB = ({
  */
 export const PROXY_DESCRIPTORS = 16_384;
 
+/** How long a proxy of several goes on accepting after it was told to stop: until no name leads to it any more. */
+export const STOP_DELAY_SECONDS = 5;
+
+/** Whoever is not on a network of the stack cannot be its peer, and those are of private addresses. */
+const EDGE_ADDRESSES = '10.0.0.0/8,172.16.0.0/12,192.168.0.0/16';
+
 /** Settings of the proxy that stand in the config, by variable (docs/settings.md). */
 export function proxyEnvironment(config: Config): Record<string, string> {
-  const { children, limits, tools } = config;
+  const { children, limits, production, tools } = config;
+  const hosts = production ? [production.domain, new URL(production.publicUrl).hostname] : [];
   const values: Record<string, string | number | boolean> = {
-    ALLOWED_HOSTS: config.allowedHosts.join(','),
+    ALLOWED_HOSTS: [...new Set([...hosts, ...config.allowedHosts])].join(','),
     ALLOWED_ORIGINS: config.allowedOrigins.join(','),
     SERVER_MODE: config.serverMode.join(','),
     POLLING_INTERVAL: config.pollingIntervalSeconds,
@@ -53,6 +60,7 @@ export function proxyEnvironment(config: Config): Record<string, string> {
     CHILD_MAX_AGE: children.maxAgeSeconds,
     CHILD_MAX_MEMORY: children.maxMemoryMiB,
     CHILD_IDLE: children.idleSeconds,
+    ...(production ? { STOP_DELAY: STOP_DELAY_SECONDS, TRUSTED_PROXIES: EDGE_ADDRESSES } : {}),
   };
   return Object.fromEntries(
     Object.entries(values).map(([variable, value]) => [variable, String(value)]),

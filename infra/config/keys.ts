@@ -6,19 +6,31 @@ import {
   type Kind,
   listOf,
   matching,
+  network,
   number,
   oneOf,
+  privateKey,
   zeroOr,
 } from './values.ts';
 
 const requests = (min: number, max = 10_000) => number({ min, max, whole: true });
 const seconds = (min: number, max: number) => number({ min, max, unit: 'seconds', whole: true });
+const HOST =
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+const image = (example: string) => matching(/^[\w.\-/:@]+$/, 'an image reference', example);
+const nodeLabel = matching(
+  /^[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]+$/,
+  'a label of nodes and its value',
+  'lakehouse=true',
+);
+const generation = number({ min: 0, max: 1_000_000, whole: true });
 const tools = listOf(
   matching(TOOL_PATTERN, 'the name of a tool, or its beginning with a * behind', 'Get*'),
 );
 
 /** Every config key of a stack; defaults and descriptions stand in Pulumi.yaml. */
 export const keys = {
+  platform: oneOf('containers', 'swarm'),
   demo: flag,
   demoTokenLife: number({ min: 5, max: 315_360_000, unit: 'seconds', whole: true }),
   dremioUrl: httpUrl,
@@ -31,6 +43,7 @@ export const keys = {
   dremioPassword: matching(/^[^\r\n]+$/, 'a password of one line', ''),
   dremioCa: certificate,
   dremioNetwork: matching(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'the name of a Docker network', 'dremio'),
+  dremioInternal: flag,
   dremioCreateFirstUser: flag,
   tokenCheckInterval: number({ min: 5, max: 3600, unit: 'seconds', whole: true }),
   tokenRefreshMargin: number({ min: 1, max: 31_536_000, unit: 'seconds', whole: true }),
@@ -39,6 +52,45 @@ export const keys = {
   mcpPort: number({ min: 1, max: 65_535, whole: true }),
   mcpKey: matching(/^[A-Za-z0-9\-._~+/]{32,}$/, '32 or more letters, digits and -._~+/', ''),
   mcpKeys: clientKeys,
+  mcpKeyGeneration: generation,
+  mcpKeyOverlap: flag,
+  sessionSecretGeneration: generation,
+  domain: matching(HOST, 'a host name in small letters', 'mcp.your-company.com'),
+  publicUrl: matching(
+    /^https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[A-Za-z0-9._~-]+)*$/,
+    'an https URL without final slash, query or user',
+    'https://mcp.your-company.com',
+  ),
+  pathPrefix: matching(
+    /^(\/[A-Za-z0-9._~-]+)+$/,
+    'a path that begins with a slash and does not end with one',
+    '/lakehouse',
+  ),
+  httpsPort: number({ min: 1, max: 65_535, whole: true }),
+  httpPort: zeroOr(number({ min: 1, max: 65_535, whole: true })),
+  trustedProxies: listOf(network),
+  tlsMode: oneOf('acme', 'files', 'internal', 'none'),
+  tlsEndsElsewhere: flag,
+  tlsCertificate: certificate,
+  tlsKey: privateKey,
+  acmeEmail: matching(/^[^\s@]+@[^\s@]+$/, 'an e-mail address', 'ops@your-company.com'),
+  acmeDirectory: matching(
+    /^https:\/\/[^\s"]+$/,
+    'the https URL of an ACME directory',
+    'https://acme-staging-v02.api.letsencrypt.org/directory',
+  ),
+  acmeCa: certificate,
+  nodeLabel,
+  edgeNodeLabel: nodeLabel,
+  proxyReplicas: number({ min: 1, max: 16, whole: true }),
+  monitoring: flag,
+  registry: matching(
+    /^[a-z0-9.-]+(:\d{1,5})?(\/[a-z0-9._-]+)+$/,
+    'a registry with the path below which images are kept, in small letters',
+    'registry.your-company.com/lakehouse',
+  ),
+  registryUsername: matching(/^\S+$/, 'a user name', 'deploy'),
+  registryPassword: matching(/^[^\r\n]+$/, 'a password or token of one line', ''),
   allowedHosts: listOf(matching(/^[A-Za-z0-9.-]+$/, 'a host name without port', 'mcp.example')),
   allowedOrigins: listOf(
     matching(/^https?:\/\/[A-Za-z0-9.-]+(:\d+)?$/, 'a web origin', 'https://app.example'),
@@ -66,11 +118,8 @@ export const keys = {
   childMaxMemory: zeroOr(number({ min: 192, max: 4096, unit: 'MiB', whole: true })),
   childIdle: seconds(1, 604_800),
   dremioMcpRevision: matching(/^[0-9a-f]{40}$/, 'a full git revision, 40 hex digits', 'e6c9cd…'),
-  nodeImage: matching(
-    /^[\w.\-/:@]+$/,
-    'an image reference',
-    'docker.io/library/node:24-bookworm-slim',
-  ),
+  nodeImage: image('docker.io/library/node:24-bookworm-slim'),
+  caddyImage: image('docker.io/library/caddy:2.10-alpine'),
   imagePlatform: oneOf('linux/amd64', 'linux/arm64'),
   logLevel: oneOf('debug', 'info', 'warn', 'error'),
 } as const satisfies Record<string, Kind<unknown>>;
@@ -79,13 +128,25 @@ export type Key = keyof typeof keys;
 
 /** Keys that always have a value, because Pulumi.yaml declares a default for them. */
 const withDefault = [
+  'platform',
   'demo',
   'demoTokenLife',
+  'dremioInternal',
   'dremioCreateFirstUser',
   'tokenCheckInterval',
   'tokenRefreshMargin',
   'tokenLogoutAfter',
   'mcpPort',
+  'mcpKeyGeneration',
+  'mcpKeyOverlap',
+  'sessionSecretGeneration',
+  'httpsPort',
+  'httpPort',
+  'tlsMode',
+  'tlsEndsElsewhere',
+  'nodeLabel',
+  'proxyReplicas',
+  'monitoring',
   'serverMode',
   'pollingInterval',
   'allowDml',
@@ -105,6 +166,7 @@ const withDefault = [
   'childMaxMemory',
   'childIdle',
   'nodeImage',
+  'caddyImage',
   'imagePlatform',
   'logLevel',
 ] as const satisfies readonly Key[];
@@ -123,6 +185,8 @@ export const secrets: { readonly [K in Key]?: string } = {
     'Key of the only MCP client, `default`; one is made when neither it nor `mcpKeys` is set.',
   mcpKeys:
     'Keys of several MCP clients, with what each may do, as [the key file](keys-and-audit.md#the-key-file); a change needs no restart.',
+  tlsKey: 'Private key of `tlsCertificate`, as PEM text; needed with `tlsMode` files.',
+  registryPassword: 'Password or token of `registryUsername`.',
 };
 
 /** Keys whose values must be encrypted in the stack's config. */

@@ -1,4 +1,5 @@
 /** How the text of a config value becomes a value. Each parser returns `undefined` for what is not allowed. */
+import { isIP } from 'node:net';
 
 export interface Kind<T> {
   /** What is allowed, in words that fit behind "expected". */
@@ -86,4 +87,28 @@ export const certificate: Kind<string> = {
     /^-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/.test(text.trim())
       ? `${text.trim()}\n`
       : undefined,
+};
+
+export const privateKey: Kind<string> = {
+  allowed: 'a private key as PEM text, without a passphrase',
+  example: '',
+  parse: (text) =>
+    /^-----BEGIN (EC |RSA )?PRIVATE KEY-----[\s\S]+-----END (EC |RSA )?PRIVATE KEY-----\s*$/.test(
+      text.trim(),
+    )
+      ? `${text.trim()}\n`
+      : undefined,
+};
+
+/** Addresses of a network, as RFC 4632 writes them; a single address counts as a network of one. */
+export const network: Kind<string> = {
+  allowed: 'an IP address or a network such as 10.0.0.0/8',
+  example: '10.0.0.0/8',
+  parse: (text) => {
+    const [address = '', length, ...more] = text.split('/');
+    const bits = { 4: 32, 6: 128 }[isIP(address)];
+    if (bits === undefined || more.length > 0) return undefined;
+    const fits = length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits);
+    return fits ? text : undefined;
+  },
 };

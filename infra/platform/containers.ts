@@ -1,10 +1,19 @@
 /** The platform for one machine: plain containers on its Docker engine. */
 import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
-import { CONFINEMENT, LOGGING, SYSCTLS, temporaryFolder, ulimits } from './hardening.ts';
 import {
+  CONFINEMENT,
+  LOGGING,
+  memoryFolder,
+  SYSCTLS,
+  temporaryFolder,
+  ulimits,
+} from './hardening.ts';
+import {
+  DATA_LABEL,
   HOST_NAME,
   type MemoryVolumeSpec,
+  type NetworkOptions,
   type Platform,
   type ServiceSpec,
   type Volume,
@@ -18,7 +27,7 @@ export class PlainContainers implements Platform {
     this.#stack = stack;
   }
 
-  network(name: string, { internal }: { internal: boolean }, parent: pulumi.Resource) {
+  network(name: string, { internal }: NetworkOptions, parent: pulumi.Resource) {
     const resource = new docker.Network(
       name,
       { name: this.#name(name), driver: 'bridge', internal, labels: this.#labels(name) },
@@ -32,18 +41,12 @@ export class PlainContainers implements Platform {
   }
 
   memoryVolume(name: string, spec: MemoryVolumeSpec, parent: pulumi.Resource): Volume {
-    const options = [
-      `size=${spec.sizeKiB}k`,
-      `uid=${spec.uid}`,
-      `gid=${spec.gid}`,
-      `mode=${spec.mode.toString(8)}`,
-    ];
     const resource = new docker.Volume(
       `${name}-volume`,
       {
         name: this.#name(name),
         driver: 'local',
-        driverOpts: { type: 'tmpfs', device: 'tmpfs', o: options.join(',') },
+        driverOpts: memoryFolder(spec),
         labels: this.#labels(name),
       },
       { parent },
@@ -51,7 +54,22 @@ export class PlainContainers implements Platform {
     return { name: resource.name };
   }
 
+  dataVolume(name: string, parent: pulumi.Resource): Volume {
+    const labels = [...this.#labels(name), { label: DATA_LABEL, value: 'true' }];
+    const resource = new docker.Volume(
+      `${name}-volume`,
+      { name: this.#name(name), driver: 'local', labels },
+      { parent },
+    );
+    return { name: resource.name };
+  }
+
+  /** @throws Error for more than one instance: one machine, one name, one port. */
   service(spec: ServiceSpec, parent: pulumi.Resource) {
+    if (typeof spec.instances === 'number' && spec.instances !== 1)
+      throw new Error(
+        `"${spec.component}" runs ${spec.instances} times; plain containers run once`,
+      );
     const secrets = secretFiles({
       component: spec.component,
       engineName: (name) => this.#name(name),
@@ -97,9 +115,9 @@ export class PlainContainers implements Platform {
           protocol: 'tcp',
         })),
         hosts: spec.reachesHost ? [{ host: HOST_NAME, ip: 'host-gateway' }] : [],
-        labels: [...this.#labels(spec.component), ...secrets.labels],
+        labels: [...this.#labels(spec.component), ...labelList(spec.labels), ...secrets.labels],
         healthcheck: {
-          tests: ['CMD', 'node', '/app/images/kit/src/probe.js', 'readyz'],
+          tests: ['CMD', ...spec.probe('readyz')],
           interval: '10s',
           timeout: '5s',
           retries: 3,
@@ -124,6 +142,10 @@ export class PlainContainers implements Platform {
     return { resource };
   }
 
+  nameOfAll(component: string) {
+    return component;
+  }
+
   #name(name: string): string {
     return `lakehouse-${this.#stack}-${name}`;
   }
@@ -135,3 +157,6 @@ export class PlainContainers implements Platform {
     ];
   }
 }
+
+const labelList = (labels: ServiceSpec['labels'] = {}) =>
+  Object.entries(labels).map(([label, value]) => ({ label, value }));

@@ -1,4 +1,5 @@
 /** What every container of ours gets, whatever it does. Sources: CIS Docker Benchmark 1.6.0, section 5. */
+import type { MemoryVolumeSpec } from './platform.ts';
 
 /** 10 MB in three files, so that a chatty service cannot fill the disk. */
 export const LOGGING = {
@@ -38,3 +39,10 @@ export const SYSCTLS = {
   'net.ipv4.tcp_keepalive_probes': '4',
   'net.ipv4.tcp_retries2': '6',
 };
+
+/** Driver options of a local volume that lives in memory. */
+export const memoryFolder = ({ sizeKiB, uid, gid, mode }: MemoryVolumeSpec) => ({
+  type: 'tmpfs',
+  device: 'tmpfs',
+  o: `size=${sizeKiB}k,uid=${uid},gid=${gid},mode=${mode.toString(8)}`,
+});

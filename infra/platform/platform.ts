@@ -10,13 +10,22 @@ export interface Handle {
 }
 
 export interface Network {
-  /** Name on the engine. */
+  /** Name or id on the engine. */
   readonly name: pulumi.Input<string>;
 }
 
 export interface Volume {
   /** Name on the engine. */
   readonly name: pulumi.Input<string>;
+  /** How a node that does not have it makes it; where a platform makes volumes when they are mounted. */
+  readonly madeWith?: Readonly<Record<string, string>>;
+}
+
+export interface NetworkOptions {
+  /** Whether it has no way out. */
+  readonly internal: boolean;
+  /** Whether what is not of this stack may join. */
+  readonly open?: boolean;
 }
 
 /** A folder that lives in memory only, shared by the services that mount it. */
@@ -39,9 +48,15 @@ export interface PublishedPort {
   readonly inside: number;
   /** TCP port on the machine. */
   readonly outside: number;
-  /** Address of the machine that it listens on. */
+  /** Address of the machine that it listens on; 0.0.0.0 is every one. */
   readonly address: string;
 }
+
+/** How many of a service run: one on each machine that is meant for it, or so many. */
+export type Instances = 'one on each node' | number;
+
+/** What an answer to a health check means: a call would succeed now, or it would have once. */
+export type Health = 'readyz' | 'startupz';
 
 export interface ServiceSpec {
   /** Short name: of the container, of its network alias, of its component label. */
@@ -49,6 +64,11 @@ export interface ServiceSpec {
   /** Image by content (`sha256:…` or a digest). */
   readonly image: pulumi.Input<string>;
   readonly user: User;
+  readonly instances: Instances;
+  /** `label=value` of the machines meant for it, where there are several; all others when left out. */
+  readonly nodeLabel?: string;
+  /** The command inside the container that asks for its health, without a shell. */
+  probe(health: Health): readonly string[];
   /** Plain settings. Nothing secret: environment is readable by everyone who reaches the engine. */
   readonly environment: Readonly<Record<string, string>>;
   /** Secrets by file name under /run/secrets, readable by the service's user alone; a change starts it anew. */
@@ -74,16 +94,28 @@ export interface ServiceSpec {
   readonly reachesHost: boolean;
   /** Services that must be ready before this one starts. */
   readonly after: readonly Handle[];
+  /** More labels; nothing secret. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface Platform {
   /** A network of this stack; an internal one has no way out. */
-  network(name: string, options: { internal: boolean }, parent: pulumi.Resource): Network;
+  network(name: string, options: NetworkOptions, parent: pulumi.Resource): Network;
   /** A network that someone else made. */
   existingNetwork(name: string): Network;
   memoryVolume(name: string, spec: MemoryVolumeSpec, parent: pulumi.Resource): Volume;
+  /** A volume for what must outlive the stack's containers; it is never deleted by an update. */
+  dataVolume(name: string, parent: pulumi.Resource): Volume;
   service(spec: ServiceSpec, parent: pulumi.Resource): Handle;
+  /** DNS name, on its networks, of all instances of a component. */
+  nameOfAll(component: string): string;
 }
+
+/** Label of a volume that holds what cannot be made again. */
+export const DATA_LABEL = 'lakehouse.data';
 
 /** Name under which a container reaches the machine that it runs on. */
 export const HOST_NAME = 'host.docker.internal';
+
+/** The probe of services that have Node. */
+export const nodeProbe = (health: Health) => ['node', '/app/images/kit/src/probe.js', health];

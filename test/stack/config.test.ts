@@ -85,10 +85,10 @@ describe('the config of a stack', { concurrency: 2 }, () => {
     assert.doesNotMatch(message, /hunter2/);
   });
 
-  it('refuses the stack prod, whose platform is not there', async () => {
+  it('refuses the stack prod on plain containers', async () => {
     assert.match(
       await refusal({ stack: 'prod', config: { demo: 'true' } }),
-      /"prod" needs the Swarm platform/,
+      /The stack "prod" is on plain containers.*--set platform=swarm/,
     );
   });
 
