@@ -28,8 +28,34 @@ const ruled = ({ type, name, inputs, options }: RecordedResource): RuledResource
   },
 });
 
+const DIGEST = `sha256:${'5'.repeat(64)}`;
+const production = (config: Record<string, string>): ProgramOptions => ({
+  stack: 'prod',
+  config: {
+    platform: 'swarm',
+    domain: 'mcp.lakes.test',
+    dremioUrl: 'https://dremio.lakes.test:9047',
+    dremioUsername: 'analyst',
+    nodeImage: `registry.test/node@${DIGEST}`,
+    caddyImage: `registry.test/caddy@${DIGEST}`,
+    ...config,
+  },
+  secrets: { dremioPassword: 'vT9-kq2;Lm4x' },
+});
+
 const stacks: [string, Environment, ProgramOptions][] = [
   ['dev with the demo', 'dev', { config: { demo: 'true' } }],
+  ['production', 'prod', production({})],
+  [
+    'production with monitoring and a Dremio inside',
+    'prod',
+    production({
+      dremioUrl: 'http://dremio.lakes.test:9047',
+      dremioInternal: 'true',
+      monitoring: 'true',
+      tlsMode: 'internal',
+    }),
+  ],
 ];
 
 describe('the stacks of this program', { concurrency: 2 }, () => {
