@@ -66,8 +66,9 @@ export async function preview(project: string, options: PreviewOptions): Promise
       violations,
     });
     display.text(previewLines(stack, found, styleFor(process.stdout)));
-    const failed = violations.length > 0 || (expectNoChanges && changes.length > 0);
-    return failed ? EXIT.failed : EXIT.ok;
+    const unexpected = expectNoChanges && changes.length > 0;
+    if (unexpected) display.warn('Something would change, and --expect-no-changes was given.');
+    return violations.length > 0 || unexpected ? EXIT.failed : EXIT.ok;
   } finally {
     stop();
     display.close();

@@ -10,7 +10,15 @@ import type { StackConfig } from '../config/stack-config.ts';
  */
 export async function settingsProblems(config: StackConfig): Promise<CommandError[]> {
   const raw = await rawOf(config);
-  const sentences = relationProblems(raw);
+  // Loads Pulumi's SDK, which takes a moment.
+  const { productionProblems } = await import('../../infra/config/production.ts');
+  const { readSource } = await import('../../infra/config/source.ts');
+  const sentences: string[] = [];
+  readSource(raw as Raw, (key) => config.has(key), sentences);
+  sentences.push(
+    ...relationProblems(raw),
+    ...productionProblems(config.files.stack, raw, Date.now()),
+  );
   return [
     ...keyProblems(config),
     ...sentences.map((sentence) => new CommandError(sentence, { exitCode: EXIT.usage })),
