@@ -17,7 +17,7 @@ export async function settingsProblems(config: StackConfig): Promise<CommandErro
   readSource(raw as Raw, (key) => config.has(key), sentences);
   sentences.push(
     ...relationProblems(raw),
-    ...productionProblems(config.files.stack, raw, Date.now()),
+    ...productionProblems(raw, { stack: config.files.stack, now: Date.now(), preview: false }),
   );
   return [
     ...keyProblems(config),
