@@ -4,18 +4,18 @@ import { describe, it, mock } from 'node:test';
 import { GatheredLines } from '../../images/kit/src/gathered-lines.ts';
 
 describe('gathered lines', () => {
-  it('go out in their order, those of five milliseconds in one write', (t) => {
+  it('go out in their order, those of ten milliseconds in one write', (t) => {
     mock.timers.enable({ apis: ['setTimeout'] });
     t.after(() => mock.timers.reset());
     const writes: string[] = [];
     const lines = new GatheredLines({ write: (text) => writes.push(text) });
     lines.write('one\n');
-    mock.timers.tick(4);
+    mock.timers.tick(9);
     lines.write('two\n');
     assert.deepEqual(writes, []);
     mock.timers.tick(1);
     lines.write('three\n');
-    mock.timers.tick(5);
+    mock.timers.tick(10);
     assert.deepEqual(writes, ['one\ntwo\n', 'three\n']);
   });
 

@@ -34,7 +34,7 @@ export interface LoggerOptions {
   /** The service's name, as on its container label. */
   service: string;
   level: LogLevel;
-  /** Where lines go, one by one; standard output, those of five milliseconds together, when left out. */
+  /** Where lines go, one by one; standard output, those of ten milliseconds together, when left out. */
   destination?: LineSink;
 }
 

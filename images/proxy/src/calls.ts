@@ -58,10 +58,19 @@ interface Ended {
   readonly denial?: Denial | undefined;
 }
 
+interface Report {
+  readonly request: ClientRequest;
+  readonly caller: Caller;
+  readonly ended: Ended;
+  readonly durationMs: number;
+}
+
 export class Calls {
   readonly #options: CallsOptions;
   readonly #running = new Roster<Running>();
   readonly #idle = new Set<() => void>();
+  /** Calls that ended in this turn of the event loop and are yet to be reported. */
+  #unreported: Report[] = [];
 
   constructor(options: CallsOptions) {
     this.#options = options;
@@ -108,7 +117,7 @@ export class Calls {
       this.#running.delete(running);
       if (this.#running.size === 0) for (const wake of this.#idle) wake();
     }
-    this.#report(request, caller, ended, performance.now() - start);
+    this.#reportLater({ request, caller, ended, durationMs: performance.now() - start });
     return ended.answer;
   }
 
@@ -168,7 +177,17 @@ export class Calls {
     }
   }
 
-  #report(request: ClientRequest, caller: Caller, ended: Ended, durationMs: number): void {
+  /** The answers of this turn go out first: nobody waits for a record. */
+  #reportLater(report: Report): void {
+    if (this.#unreported.push(report) > 1) return;
+    setImmediate(() => {
+      const reports = this.#unreported;
+      this.#unreported = [];
+      for (const one of reports) this.#report(one);
+    });
+  }
+
+  #report({ request, caller, ended, durationMs }: Report): void {
     const { audit, observer, upstream } = this.#options;
     const { answer, queuedMs, refused, denial } = ended;
     const { method, params } = request;
