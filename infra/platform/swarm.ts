@@ -116,7 +116,10 @@ export class Swarm implements Platform {
           ports: spec.ports.map(published),
         },
         ...(this.#registryAuth === undefined ? {} : { auth: this.#registryAuth }),
-        convergeConfig: { delay: '1s', timeout: `${2 * spec.startSeconds}s` },
+        // The provider refuses to wait for a service of one task on each node.
+        ...(spec.instances === 'one on each node'
+          ? {}
+          : { convergeConfig: { delay: '1s', timeout: `${2 * spec.startSeconds}s` } }),
       },
       { parent, dependsOn: spec.after.map(({ resource: before }) => before) },
     );
