@@ -56,9 +56,12 @@ export function parseReference(text: string): ImageReference | undefined {
   };
 }
 
+/** Whether a reference is the ID of an image that the engine has, which is known to that engine alone. */
+export const isImageId = (reference: string): boolean => DIGEST.test(reference);
+
 /** Whether a reference names content by itself: it carries a digest, or is the ID of an image on the engine. */
 export const namesContent = (reference: string): boolean =>
-  DIGEST.test(reference) || parseReference(reference)?.digest !== undefined;
+  isImageId(reference) || parseReference(reference)?.digest !== undefined;
 
 /** @throws ImageLockError naming `file` and the entry that is wrong */
 export function parseImageLock(text: string, file = IMAGE_LOCK_NAME): ImageLock {

@@ -1,7 +1,7 @@
 import * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import type { Config } from './config.ts';
-import { pinned } from './image-lock.ts';
+import { isImageId, pinned } from './image-lock.ts';
 
 type ImageConfig = Pick<Config, 'stack' | 'imagePlatform' | 'registry'>;
 
@@ -28,6 +28,10 @@ export function buildImage(
         dockerfile: `../images/${name}/Dockerfile`,
         platform: imagePlatform,
         args: { ...args },
+        // BuildKit takes the ID of an image for the name of a repository "sha256" and looks for it at Docker Hub.
+        ...(Object.values(args).some(isImageId)
+          ? { builderVersion: docker.BuilderVersion.BuilderV1 }
+          : {}),
       },
       skipPush: registry === undefined,
       ...(registry?.login === undefined

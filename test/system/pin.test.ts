@@ -17,6 +17,7 @@ import { CommandError } from '../../scripts/command-error.ts';
 import { StackConfig } from '../../scripts/config/stack-config.ts';
 import { pin } from '../../scripts/pin/pin.ts';
 import { stackFiles } from '../../scripts/stack/stack-files.ts';
+import { recordProgram } from '../helpers/pulumi-program.ts';
 import { noRegistry, TestRegistry } from '../helpers/registry.ts';
 import { docker, eventually } from '../helpers/stack.ts';
 
@@ -309,4 +310,18 @@ describe('pinning images of a registry with a login server', { skip: noRegistry 
     );
     await assert.rejects(stranger.pin(), refusal(/refuses the login of "stranger"/));
   });
+});
+
+it('S9: a base that is named by its ID is built on by the builder that knows IDs', async () => {
+  const builders = async (nodeImage: string) => {
+    const { resources } = await recordProgram({ config: { demo: 'true', nodeImage } });
+    const images = resources.filter(({ type }) => type === 'docker:index/image:Image');
+    assert.ok(images.length > 0);
+    return new Set(
+      images.map(({ inputs }) => (inputs.build as { builderVersion?: string }).builderVersion),
+    );
+  };
+  const digest = `sha256:${'a'.repeat(64)}`;
+  assert.deepEqual(await builders(digest), new Set(['BuilderV1']));
+  assert.deepEqual(await builders(`registry.example/node@${digest}`), new Set([undefined]));
 });

@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import {
   IMAGE_LOCK,
   ImageLockError,
+  isImageId,
   namesContent,
   parseImageLock,
   parseReference,
@@ -53,6 +54,8 @@ describe('S9: an image by content', () => {
     ])
       assert.equal(pinned(reference, lock), undefined, reference);
     assert.equal(namesContent('node@sha256:abc'), false);
+    assert.equal(isImageId(digest('c')), true);
+    assert.equal(isImageId(`node@${digest('c')}`), false);
   });
 
   it('is asked of the lock of the repository, which is valid and written as the command writes it', () => {
