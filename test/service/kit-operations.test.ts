@@ -17,6 +17,7 @@ describe('the operations port', () => {
   let operations: Operations;
   let live: Reason[];
   let ready: Reason[];
+  let hopeless: boolean;
   let logged: string[];
   const log = createLogger({
     service: 'test',
@@ -29,6 +30,7 @@ describe('the operations port', () => {
       host: '127.0.0.1',
       live: () => live,
       ready: () => ready,
+      beyondRestart: () => hopeless,
       registry: createRegistry({ service: 'test', version: '1.2.3' }),
       routes: {
         '/own': (request, response) => sendJson(response, 202, { method: request.method }),
@@ -46,6 +48,7 @@ describe('the operations port', () => {
   beforeEach(async () => {
     live = [];
     ready = [];
+    hopeless = false;
     logged = [];
     operations = await start();
   });
@@ -71,6 +74,27 @@ describe('the operations port', () => {
     assert.equal(await status('/startupz'), 200);
     live = [{ code: 'stuck', message: 'the loop does not go round' }];
     assert.equal(await status('/startupz'), 503);
+  });
+
+  it('has started also when it was ready between two probes alone', async (t) => {
+    await operations.close();
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    ready = [lack];
+    operations = await start();
+    t.mock.timers.tick(5_000);
+    assert.equal(await status('/startupz'), 503);
+    ready = [];
+    t.mock.timers.tick(5_000);
+    ready = [lack];
+    assert.equal(await status('/startupz'), 200);
+  });
+
+  it('waits for readiness no longer when another start would do harm', async () => {
+    ready = [lack];
+    assert.equal(await status('/startupz'), 503);
+    hopeless = true;
+    assert.equal(await status('/startupz'), 200);
+    assert.equal(await status('/readyz'), 503);
   });
 
   it('serves metrics of the process and of the build as Prometheus text', async () => {

@@ -398,6 +398,7 @@ describe('requests that are not as they should be', () => {
         allowsOrigin: () => true,
         keys: { identify: () => ({ name: 'x' }) },
       },
+      clientOf: () => undefined,
       era: { post: async () => {}, get: () => {}, delete: () => {}, close: () => {} },
       bodyLimit: 100,
       outflow: { stallMs: 1_000, connectionBytes: 1_000, totalBytes: 1_000 },

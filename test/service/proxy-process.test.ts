@@ -136,11 +136,12 @@ describe('the process', { concurrency: true }, () => {
     assert.ok(!output.includes(secret));
   });
 
-  it('finishes its calls on SIGTERM, refuses new ones, leaves nothing behind and exits 0', async () => {
+  it('finishes its calls on SIGTERM, refuses new ones, leaves nothing behind and exits 0', async (t) => {
     const started = run({ ...environmentOf(folder), DREMIO_URL: dremio.url.href });
+    t.after(() => started.process.kill('SIGKILL'));
     const listening = await until(
       () => started.lines().find(({ event }) => event === 'listening'),
-      10_000,
+      30_000,
     );
     const url = `http://127.0.0.1:${listening.port}/mcp`;
     const readyz = async () => {
@@ -205,6 +206,7 @@ describe('a running proxy', () => {
         DREMIO_URL: dremio.url.href,
         TOKEN_WAIT: '0',
         SESSION_SECRET_FILE: join(secrets, 'session'),
+        TRUSTED_PROXIES: '127.0.0.0/8',
       },
     });
   });
@@ -231,6 +233,56 @@ describe('a running proxy', () => {
     await until(async () => (await bench.ready()).codes.join() === 'token_expired');
     await bench.writeToken(TOKEN);
     await until(async () => (await bench.ready()).status === 200);
+  });
+
+  it('was started once it was ready, and stays so however long Dremio is away', async () => {
+    const operations = `http://127.0.0.1:${bench.proxy.operationsPort}`;
+    const status = async (path: string) => (await fetch(`${operations}/${path}`)).status;
+    const both = async () => [await status('readyz'), await status('startupz')].join();
+    await bench.writeToken(TOKEN);
+    await until(async () => (await both()) === '200,200');
+    dremio.answer = () => ({ status: 503 });
+    await bench.writeToken(TOKEN, -1);
+    await until(async () => (await both()) === '503,200');
+    dremio.answer = () => ({ status: 200 });
+    await bench.writeToken(TOKEN);
+    await until(async () => (await both()) === '200,200');
+  });
+
+  it('writes into the audit where a call comes from, as the proxy before it says', async () => {
+    const session = await openSession(bench.url);
+    const headers = { 'mcp-session-id': session, 'x-forwarded-for': '203.0.113.9, 198.51.100.7' };
+    await (await post(bench.url, toolCall('echo', { text: 'x' }), headers)).text();
+    await callTool(bench.url, session, 'echo', { text: 'x' });
+    const clients = bench.log.filter(({ event }) => event === 'tool_called').slice(-2);
+    assert.deepEqual(
+      clients.map(({ client }) => client),
+      ['198.51.100.7', '127.0.0.1'],
+    );
+  });
+
+  it('takes a next session secret without a restart, and keeps what it has while the file is broken', async () => {
+    const file = join(secrets, 'session');
+    const before = await openSession(bench.url);
+    const events = (name: string) => bench.log.filter(({ event }) => event === name).length;
+    const statusOf = async (session: string) =>
+      (await post(bench.url, toolCall('echo'), { 'mcp-session-id': session })).status;
+    await writeFile(file, 'short\n');
+    await until(() => events('session_secrets_unusable') === 1);
+    assert.equal(await statusOf(before), 200);
+    const rewrite = async (...secrets: string[]) => {
+      const read = events('session_secrets_read');
+      await writeFile(file, secrets.map((secret) => `${secret}\n`).join(''));
+      await until(() => events('session_secrets_read') > read);
+    };
+    const [old, next] = ['s'.repeat(40), 'n'.repeat(40)];
+    await rewrite(next, old);
+    const after = await openSession(bench.url);
+    assert.deepEqual([await statusOf(before), await statusOf(after)], [200, 200]);
+    await rewrite(next);
+    assert.deepEqual([await statusOf(before), await statusOf(after)], [404, 200]);
+    await rewrite(old);
+    assert.ok(!JSON.stringify(bench.log).includes(next));
   });
 
   it('loses no call while tokens change, and sends none that has ended', async () => {

@@ -167,14 +167,32 @@ describe('an answer stream whose connection is lost', { concurrency: true }, () 
     const lost = await stream(session, { body: working(2, 0) });
     await lost.over;
     const last = lost.ids[0] ?? '';
-    assert.equal(await statusOf(await openSession(bench.url), last), 410);
     assert.equal(await statusOf(session, last, { authorization: `Bearer ${OTHER_KEY}` }), 404);
     const strange = ['x', `${last}0000000000000000`, '1', 'p..1', 'p.000000000000.0', '%00'];
+    for (const id of ['{}', 'null', '1\n', '"a', '[1]'])
+      strange.push(`p.000000000000.0.${Buffer.from(id).toString('base64url')}.1`);
     for (const id of strange) assert.equal(await statusOf(session, id), 400, id);
     assert.equal(await statusOf(session, 'p.000000000000.0.1'), 410);
     const headers = { ...HEADERS, 'mcp-session-id': session };
     await fetch(bench.url, { method: 'DELETE', headers });
     assert.equal(await statusOf(session, last), 404);
+  });
+
+  it('ends with an error, once, where nothing is known of it: another session, another replica', async () => {
+    const lost = await stream(await openSession(bench.url), { body: working(2, 0) });
+    await lost.over;
+    const elsewhere = await openSession(bench.url);
+    const again = await stream(elsewhere, { last: lost.ids[0] ?? '' });
+    await again.over;
+    const [{ id, error }, ...more] = eventsOf(again.text).map((text) => JSON.parse(text));
+    assert.deepEqual([id, error.data.reason, more], [1, 'answer_not_kept', []]);
+    // The client of the SDK comes back after an error too, and must find an end.
+    assert.equal(await statusOf(elsewhere, again.ids[0] ?? ''), 410);
+    const long = toolCall('progress', { steps: 1 }, 'x'.repeat(100), { progressToken: 't' });
+    const unnamed = await stream(elsewhere, { body: long });
+    await unnamed.over;
+    const other = await openSession(bench.url);
+    assert.equal(await statusOf(other, unnamed.ids[0] ?? ''), 410, 'too long to be named');
   });
 
   it('ends with an error when its answer was too large to keep', async () => {

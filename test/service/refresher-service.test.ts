@@ -15,6 +15,8 @@ import { refresherSettings } from '../../images/refresher/src/settings.ts';
 import { type RefresherService, startRefresher } from '../../images/refresher/src/start.ts';
 import { type LogLine, makeWorkplace, type Workplace } from '../helpers/refresher-process.ts';
 
+const HOUR = 3_600_000;
+
 /** Waits for a condition, at most 5 s. */
 async function until<T>(what: string, check: () => Promise<T | undefined> | T | undefined) {
   const deadline = performance.now() + 5000;
@@ -134,6 +136,28 @@ describe('the refresher service', () => {
     assert.equal(events('credentials_changed').length, 1);
     const text = JSON.stringify(lines);
     assert.ok(!text.includes('wrong-password-1') && !text.includes(DEMO_USER.password));
+  });
+
+  it('was started once it was ready, and stays so when Dremio is away until the token has ended', async () => {
+    await run({ tokenLifeMs: HOUR });
+    await readyBecause();
+    assert.equal((await call('/startupz')).status, 200);
+    await demo.close();
+    pass(2 * HOUR);
+    await readyBecause('dremio_unreachable', 'token_expired');
+    for (const path of ['/startupz', '/livez']) assert.equal((await call(path)).status, 200);
+  });
+
+  it('is not restarted into another login when its password is wrong, but waits for Dremio to be there', async () => {
+    await writeFile(place.passwordFile, 'wrong-password-1\n', { mode: 0o600 });
+    await run();
+    await readyBecause('credentials_refused', 'no_token');
+    assert.equal((await call('/startupz')).status, 200);
+    await service?.stop();
+    await demo.close();
+    await run({ users: [] });
+    await readyBecause('no_first_user', 'no_token');
+    assert.equal((await call('/startupz')).status, 503);
   });
 
   it('says that the first user is missing, and logs in once there is one', async () => {

@@ -134,6 +134,49 @@ describe('two refreshers on one folder', () => {
     }
   });
 
+  it('follow each other in a start-first update without a login and without a moment without a token', async () => {
+    const place = await makeWorkplace(DEMO_USER.password);
+    await using demo = await start({ tokenLifeMs: 30 * HOUR });
+    const settings = readSettings(refresherSettings, {
+      DREMIO_URL: demo.url,
+      DREMIO_USERNAME: DEMO_USER.userName,
+      DREMIO_PASSWORD_FILE: place.passwordFile,
+      TOKEN_FILE: place.tokenFile,
+      OPERATIONS_PORT: '0',
+    });
+    const log = createLogger({ service: 'refresher', level: 'error', destination: { write() {} } });
+    const store = createTokenStore(place.tokenFile);
+    const next = async () => {
+      const service = await startRefresher({ settings, log, version: '0' });
+      const health = `http://127.0.0.1:${service.operationsPort}/startupz`;
+      const deadline = performance.now() + 10_000;
+      while ((await fetch(health)).status !== 200)
+        assert.ok(performance.now() < deadline, 'it is ready in time');
+      return service;
+    };
+    let current = await next();
+    const { file: first } = await store.read();
+    assert.equal(first.state, 'valid');
+    let over = false;
+    const seen = (async () => {
+      const states = new Set<string>();
+      while (!over) states.add(JSON.stringify((await store.read()).file));
+      return states;
+    })();
+    for (let update = 0; update < 3; update++) {
+      const coming = await next();
+      await current.stop();
+      current = coming;
+    }
+    over = true;
+    assert.deepEqual([...(await seen)], [JSON.stringify(first)], 'the same token all the time');
+    assert.equal(demo.requests.entries('POST /apiv2/login').length, 1);
+    assert.equal(demo.tokens.valid, 1, 'who leaves ends no token');
+    assert.deepEqual(await readdir(place.tokenFolder), ['token.json']);
+    await current.stop();
+    await place.remove();
+  });
+
   it('do not fail when one that starts takes a temporary file of the other for a leftover', async () => {
     const place = await makeWorkplace(DEMO_USER.password);
     await mkdir(place.tokenFolder, { recursive: true });

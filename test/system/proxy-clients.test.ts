@@ -1,12 +1,14 @@
 /** What clients do to a proxy, at the size and with the times that a user meets: the process itself, no Docker. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { callWithEqualIds } from '../fixtures/proxy/equal-ids.ts';
 import {
   callTool,
   HEADERS,
+  KEY,
   openSession,
   post,
   prepareFolder,
@@ -14,6 +16,7 @@ import {
   textOf,
   toolCall,
   until,
+  writeTokenFile,
 } from '../fixtures/proxy/harness.ts';
 import { tryMalformed } from '../fixtures/proxy/malformed.ts';
 import { startProcess } from '../fixtures/proxy/process.ts';
@@ -108,8 +111,10 @@ describe('requests that are not as they should be', () => {
 });
 
 describe('a process with few descriptors', () => {
-  it('P18, fault 24: of 64 descriptors survives more connections than that, and serves when they end', async () => {
-    await using proxy = await startProcess(folder, {}, { descriptors: 64 });
+  it('P18, fault 24: of 64 descriptors survives more connections than that, and serves when they end', async (t) => {
+    const own = await prepareFolder();
+    t.after(() => rm(own, { recursive: true, force: true }));
+    await using proxy = await startProcess(own, {}, { descriptors: 64 });
     const session = await openSession(proxy.url);
     const ping = request(session, '{"jsonrpc":"2.0","id":1,"method":"ping"}');
     const many = Array.from({ length: 200 }, () => new Raw(proxy.port, ping).read());
@@ -118,6 +123,15 @@ describe('a process with few descriptors', () => {
     await until(() => refused() > 100, 30_000);
     assert.ok(many.filter(({ text }) => text.includes('"result"')).length < 64);
     assert.equal(proxy.process.exitCode, null);
+    // What changes now cannot be read, and must not be missed for that.
+    const nextKey = 'the-next-key-of-the-first-client';
+    await writeTokenFile(own, 'token-that-came-at-a-bad-time');
+    await writeFile(join(own, 'keys.json'), JSON.stringify({ first: [KEY, nextKey] }));
+    for (const event of ['keys_unusable', 'token_unusable'])
+      await until(
+        () => proxy.log.some((line) => line.event === event && /EMFILE/.test(JSON.stringify(line))),
+        10_000,
+      );
     for (const { socket } of many) socket.destroy();
     const serves = async () => {
       const next = new Raw(proxy.port, ping).read();
@@ -126,6 +140,20 @@ describe('a process with few descriptors', () => {
       return next.text.includes('"result"');
     };
     await until(serves, 5_000);
+    const known = async () => {
+      const headers = { authorization: `Bearer ${nextKey}`, 'mcp-session-id': session };
+      return (await post(proxy.url, toolCall('echo'), headers)).status === 200;
+    };
+    const hasToken = async () => !(await proxy.readyCodes()).some((code) => /^token/.test(code));
+    await until(async () => (await known()) && (await hasToken()), 5_000);
     assert.equal(proxy.process.exitCode, null);
+    // None is lost to a connection that was refused: the same again does not find fewer.
+    const again = Array.from({ length: 200 }, () => new Raw(proxy.port, ping).read());
+    await until(
+      () => again.filter(({ closed, text }) => closed && text === '').length > 100,
+      30_000,
+    );
+    for (const { socket } of again) socket.destroy();
+    await until(serves, 5_000);
   });
 });

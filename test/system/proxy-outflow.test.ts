@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { createLogger } from '../../images/kit/src/logger.ts';
 import { EventStream } from '../../images/proxy/src/front/event-stream.ts';
-import type { CutReason, OutflowLimits } from '../../images/proxy/src/front/outflow.ts';
+import {
+  type CutReason,
+  Outflow,
+  type OutflowLimits,
+} from '../../images/proxy/src/front/outflow.ts';
 import { Reply } from '../../images/proxy/src/front/reply.ts';
 import { type Front, startFront } from '../../images/proxy/src/front/server.ts';
 import { until } from '../fixtures/proxy/harness.ts';
@@ -32,6 +38,7 @@ async function world(limits: Partial<OutflowLimits>): Promise<World> {
       allowsOrigin: () => true,
       keys: { identify: () => ({ name: 'x' }) },
     } as unknown as Parameters<typeof startFront>[0]['guard'],
+    clientOf: () => undefined,
     era: {
       post: async ({ response, outflow }, { messages }) => {
         served++;
@@ -206,4 +213,37 @@ describe('clients that do not read', { concurrency: true }, () => {
     );
     for (const { socket } of deaf) socket.destroy();
   });
+});
+
+it('a client that took everything is not cut when its time is over before anyone looked', async (t) => {
+  // Nobody looks at the connections now and then: what is left is the time of each.
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const cuts: CutReason[] = [];
+  const limits = { stallMs: 60_000, connectionBytes: LARGE, totalBytes: 2 * LARGE };
+  const outflow = new Outflow({ ...limits, onCut: (reason) => cuts.push(reason) });
+  let answered: Socket | null = null;
+  const server = createServer((_, response) => {
+    answered = response.socket;
+    response.write(Buffer.alloc(LARGE));
+    outflow.wrote(response, LARGE);
+  });
+  // Without a listener Node would end the connection by itself.
+  server.on('timeout', () => {});
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  t.after(() => {
+    client.destroy();
+    server.close();
+  });
+  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  let received = 0;
+  await until(() => (outflow.unread > 0 ? answered : undefined));
+  client.on('data', (piece) => {
+    received += piece.length;
+  });
+  await until(() => received > LARGE && outflow.unread === 0, 20_000);
+  const socket = answered as unknown as Socket;
+  assert.ok(socket.timeout, 'its time is still set');
+  outflow.timedOut(socket);
+  assert.deepEqual([socket.destroyed, socket.timeout, cuts], [false, 0, []]);
 });

@@ -116,6 +116,33 @@ describe('the end of the process', { concurrency: true }, () => {
     assert.ok(notReadyMs <= LATE_MS);
   });
 
+  it('P17: with a delay, serves until it is over, answers what it took, and ends then', async () => {
+    const delay = 5;
+    const proxy = await startProcess(folder, { STOP_DELAY: String(delay), DRAIN_TIMEOUT: '10' });
+    const session = await openSession(proxy.url);
+    const start = performance.now();
+    await endAndWatch(proxy);
+    const calls = Array.from({ length: 4 }, () =>
+      callTool(proxy.url, session, 'sleep', { ms: (delay + 1) * 1000, text: 'in time' }),
+    );
+    assert.deepEqual((await Promise.all(calls)).map(textOf), Array(4).fill('in time'));
+    assert.deepEqual(await proxy.exit, ENDED);
+    const took = performance.now() - start;
+    assert.ok(took >= delay * 1000 && took <= (delay + 1) * 1000 + 2 * LATE_MS, `${took} ms`);
+  });
+
+  it('fault 26: a second SIGTERM does not wait for the end of the delay', async () => {
+    const proxy = await startProcess(folder, { STOP_DELAY: '60' });
+    await openSession(proxy.url);
+    const processes = below(pidOf(proxy));
+    const start = performance.now();
+    await endAndWatch(proxy);
+    proxy.process.kill('SIGTERM');
+    assert.deepEqual(await proxy.exit, ENDED);
+    assert.ok(performance.now() - start <= 2 * LATE_MS);
+    await until(() => !processes.some(runs));
+  });
+
   it('fault 26: SIGTERM to an idle proxy ends it without a wait', async () => {
     const proxy = await startProcess(folder);
     await openSession(proxy.url);

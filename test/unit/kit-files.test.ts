@@ -15,6 +15,8 @@ import {
   parseTokenFile,
   readTokenFile,
 } from '../../images/kit/src/token-file.ts';
+import { fileVersion, watchFile } from '../../images/kit/src/watch-file.ts';
+import { SteppedClock } from '../helpers/stepped-clock.ts';
 
 const END = '2026-03-02T06:00:00Z';
 const state = (value: unknown) => parseTokenFile(JSON.stringify(value)).state;
@@ -169,5 +171,40 @@ describe('a file with certificates', () => {
         assert.match(error.message, reason);
         return true;
       });
+  });
+});
+
+describe('the watch over a file', () => {
+  it('has a change read again until that succeeds, and tells once for each content that it did not', async () => {
+    const path = await fileOf('first');
+    const clock = new SteppedClock();
+    const participant = clock.participant();
+    const ending = new AbortController();
+    let inTheWay = 0;
+    let [reads, complaints] = [0, 0];
+    const watching = watchFile({
+      path,
+      version: await fileVersion(path),
+      clock: participant,
+      signal: ending.signal,
+      reload: async () => {
+        reads++;
+        if (inTheWay-- > 0) throw new Error('no descriptor is free');
+      },
+      onUnusable: () => complaints++,
+    });
+    await clock.advance(2_000);
+    assert.deepEqual([reads, complaints], [0, 0], 'nothing changed');
+    inTheWay = 3;
+    await writeFile(path, 'the second');
+    await clock.advance(2_000);
+    assert.deepEqual([reads, complaints], [4, 1]);
+    inTheWay = 1;
+    await rm(path);
+    await clock.advance(2_000);
+    assert.deepEqual([reads, complaints], [6, 2]);
+    participant.leave();
+    ending.abort();
+    await watching;
   });
 });

@@ -127,6 +127,21 @@ describe('the audit line of a call', () => {
     });
   });
 
+  it('tells where the client comes from, when that is known', () => {
+    const request = parse('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}');
+    const answer = { message: [], outcome: 'ok', generation: 1 } as const;
+    const caller = { principal: 'p', session: 's', client: '192.0.2.1' };
+    new CallAudit(log, { sql: false }).write({
+      request,
+      caller,
+      answer,
+      queuedMs: 0,
+      durationMs: 0,
+    });
+    assert.equal(lines.at(-1)?.client, '192.0.2.1');
+    assert.ok(!('client' in write({ name: 'x' })));
+  });
+
   it('tells the trace that the server was told, if that is one', () => {
     const own = TRACE.replace('01', '02');
     const withOwn = (value: unknown) =>

@@ -116,7 +116,7 @@ describe('restarts', () => {
 });
 
 describe('session ids', () => {
-  const signer = new SessionSigner('secret-of-every-replica');
+  const signer = new SessionSigner(['secret-of-every-replica']);
   const data = {
     version: '2025-11-25',
     capabilities: 'rs',
@@ -142,7 +142,19 @@ describe('session ids', () => {
         if (changed !== id) assert.equal(signer.read(changed, 0), undefined);
       }),
     );
-    assert.equal(new SessionSigner('another').read(id, 0), undefined);
+    assert.equal(new SessionSigner(['another']).read(id, 0), undefined);
+  });
+
+  it('of the secret before are valid, and new ones are of the current secret', () => {
+    const before = new SessionSigner(['old']);
+    const between = new SessionSigner(['new', 'old']);
+    const { id: old } = before.issue(data);
+    const { id: fresh } = between.issue(data);
+    assert.ok(between.read(old, 0) && between.read(fresh, 0));
+    assert.equal(before.read(fresh, 0), undefined);
+    between.use(['newest', 'new']);
+    assert.equal(between.read(old, 0), undefined, 'also when it was found right before');
+    assert.ok(between.read(fresh, 0));
   });
 });
 

@@ -1,6 +1,9 @@
 /**
  * The operations port: `/livez` this process works, `/readyz` a call would succeed now, `/startupz` 503 until
  * ready once and then as `/livez`, `/metrics` in Prometheus text. Answers carry reasons, never secrets.
+ *
+ * On Swarm, which kills what is unhealthy, `/startupz` is the health check: an update that never works is rolled back,
+ * and what worked once outlives any trouble of others.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -25,6 +28,8 @@ export interface OperationsOptions {
   live(): readonly Reason[];
   /** Reasons why a call would fail now; empty = ready. */
   ready(): readonly Reason[];
+  /** True when another start would mend nothing and do harm, so that `/startupz` waits for readiness no longer. */
+  beyondRestart?(): boolean;
   registry: Registry;
   /** More routes, by exact path, without the query. */
   routes?: Readonly<Record<string, Handler>>;
@@ -51,17 +56,22 @@ function sendHealth(response: ServerResponse, reasons: readonly Reason[]): void 
   sendJson(response, ok ? 200 : 503, { status: ok ? 'ok' : 'unavailable', reasons });
 }
 
+/** How often readiness is looked at until it was there once: it may be short, and probes are far apart. */
+const START_CHECK_MS = 1_000;
+
 export async function startOperations(options: OperationsOptions): Promise<Operations> {
-  const { live, ready, registry, log } = options;
+  const { live, ready, registry, log, beyondRestart = () => false } = options;
   let started = false;
+  const hasStarted = () => {
+    started ||= ready().length === 0 || beyondRestart();
+    if (started) clearInterval(watch);
+    return started;
+  };
+  const watch = setInterval(hasStarted, START_CHECK_MS).unref();
   const routes: Record<string, Handler> = {
     '/livez': (_, response) => sendHealth(response, live()),
     '/readyz': (_, response) => sendHealth(response, ready()),
-    '/startupz': (_, response) => {
-      const reasons = ready();
-      started ||= reasons.length === 0;
-      sendHealth(response, started ? live() : reasons);
-    },
+    '/startupz': (_, response) => sendHealth(response, hasStarted() ? live() : ready()),
     '/metrics': async (_, response) => {
       const text = await registry.metrics();
       response.writeHead(200, { 'content-type': registry.contentType });
@@ -92,11 +102,15 @@ export async function startOperations(options: OperationsOptions): Promise<Opera
       server.off('error', reject);
       resolve();
     });
+  }).catch((error: unknown) => {
+    clearInterval(watch);
+    throw error;
   });
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
+        clearInterval(watch);
         server.close(() => resolve());
         server.closeAllConnections();
       }),

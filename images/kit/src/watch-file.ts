@@ -19,19 +19,27 @@ export interface FileWatch {
   /** Ends the watch. */
   readonly signal: AbortSignal;
   reload(): Promise<void>;
-  /** `reload` threw; it is called again at the next change. */
+  /** `reload` threw, for the first time with this content; it is tried again until it does not. */
   onUnusable(error: unknown): void;
 }
 
 /** Resolves when the watch is ended; never rejects. */
 export async function watchFile(watch: FileWatch): Promise<void> {
   const { path, clock, signal } = watch;
+  let unusable: string | undefined;
   for (let known = watch.version; ; ) {
     await clock.sleep(POLL_MS, signal);
     if (signal.aborted) return;
     const version = await fileVersion(path);
     if (version === known) continue;
-    known = version;
-    await watch.reload().catch(watch.onUnusable);
+    try {
+      await watch.reload();
+      known = version;
+      unusable = undefined;
+    } catch (error) {
+      // Not all that stands in the way is in the file: without a free descriptor, say, it cannot be read for a while.
+      if (version !== unusable) watch.onUnusable(error);
+      unusable = version;
+    }
   }
 }

@@ -41,6 +41,7 @@ export class CallAudit {
     const traceparent = traceparentOf(call);
     this.#log.audit('tool_called', {
       principal: caller.principal,
+      ...(caller.client === undefined ? {} : { client: caller.client }),
       session: caller.session,
       request: digest(request.id),
       tool: tool.slice(0, LONGEST_NAME),

@@ -1,5 +1,4 @@
 /** Puts the proxy together from its settings, and takes it apart in order. */
-import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../kit/src/clock.ts';
 import type { Logger } from '../../kit/src/logger.ts';
@@ -14,8 +13,9 @@ import { chooseUpstream } from './choice.ts';
 import { type Desk, openDesk } from './desk.ts';
 import { ClientAsks } from './era/asks.ts';
 import { LegacyEra } from './era/legacy.ts';
-import { readSessionSecret, SessionSigner } from './era/session-id.ts';
+import { openSigner } from './era/open-signer.ts';
 import { Sessions } from './era/sessions.ts';
+import { clientFinder } from './front/client-address.ts';
 import { hostTest, originTest } from './front/hosts.ts';
 import { KeyRing } from './front/keys.ts';
 import { startFront } from './front/server.ts';
@@ -35,16 +35,6 @@ export interface RunningProxy extends Running {
   readonly operationsPort: number;
 }
 
-async function sessionSecret(path: string | undefined, log: Logger): Promise<string> {
-  if (path === undefined) {
-    log.info('session_secret_made', { note: 'sessions end with this process' });
-    return randomBytes(32).toString('base64url');
-  }
-  const secret = await readSessionSecret(path);
-  log.protect(secret);
-  return secret;
-}
-
 /**
  * @throws SettingsError when what the chosen upstream needs is missing
  * @throws NamedFileError when a file cannot be used that `inspectFiles` would have found wrong
@@ -59,7 +49,14 @@ export async function startProxy(
   const choice = chooseUpstream(settings);
   const allowsHost = hostTest(settings.allowedHosts);
   const allowsOrigin = originTest(settings.allowedOrigins);
-  const signer = new SessionSigner(await sessionSecret(settings.sessionSecretFile, log));
+  const stopped = new AbortController();
+  started.defer(() => stopped.abort());
+  const signer = await openSigner({
+    path: settings.sessionSecretFile,
+    clock,
+    log,
+    signal: stopped.signal,
+  });
   const keys = await KeyRing.open(settings.keysFile, clock, log);
   started.defer(() => keys.close());
   let draining = false;
@@ -127,6 +124,7 @@ export async function startProxy(
   const front = await startFront({
     port: settings.port,
     guard: { allowsHost, allowsOrigin, keys },
+    clientOf: clientFinder(settings.trustedProxies),
     era,
     bodyLimit: settings.bodyLimit,
     outflow: {
@@ -149,6 +147,11 @@ export async function startProxy(
     operationsPort: operations.port,
     stop: async () => {
       draining = true;
+      if (settings.stopDelay > 0) {
+        front.closeAfterAnswers();
+        log.info('still_serving', { seconds: settings.stopDelay });
+        await clock.sleep(settings.stopDelay * 1000);
+      }
       front.drain();
       const idle = new AbortController();
       void calls.drained().then(() => idle.abort());

@@ -2,7 +2,8 @@
 import { commonSettings } from '../../kit/src/service.ts';
 import { setting, type Values } from '../../kit/src/settings.ts';
 import { TOKEN_FILE } from '../../kit/src/token-file.ts';
-import { SHORTEST_SECRET } from './era/session-id.ts';
+import { SHORTEST_SECRET } from './era/session-secrets.ts';
+import { networkWord } from './front/client-address.ts';
 import { hostWord, originWord } from './front/hosts.ts';
 import { MOST_IN_FLIGHT, SHORTEST_KEY } from './front/key-file.ts';
 import { toolPattern } from './policy/rules.ts';
@@ -28,8 +29,8 @@ export const proxySettings = {
   }),
   sessionSecretFile: setting.secretFile({
     variable: 'SESSION_SECRET_FILE',
-    content: `a secret of at least ${SHORTEST_SECRET} characters on one line`,
-    doc: 'signs session ids, the same for every replica; without it one is made at start, and sessions end with the process',
+    content: `a secret of at least ${SHORTEST_SECRET} characters on one line, and the previous or the next one, if any, on a second`,
+    doc: 'signs session ids, the same for every replica; the first line signs, and what the second one signed is valid too; read again when it changes; without it one is made at start, and sessions end with the process',
     optional: true,
   }),
   sessionLife: setting.integer({
@@ -50,6 +51,12 @@ export const proxySettings = {
     variable: 'ALLOWED_ORIGINS',
     doc: 'values of the `Origin` header that are served besides `http` on the loopback hosts',
     word: originWord,
+    optional: true,
+  }),
+  trustedProxies: setting.list({
+    variable: 'TRUSTED_PROXIES',
+    doc: "peers whose `X-Forwarded-For` names the client's address, which the audit has; without them it is the peer's own",
+    word: networkWord,
     optional: true,
   }),
   upstream: setting.oneOf({
@@ -267,9 +274,17 @@ export const proxySettings = {
     unit: 'bytes',
     fallback: String(32 * MIB),
   }),
+  stopDelay: setting.integer({
+    variable: 'STOP_DELAY',
+    doc: 'how long after SIGTERM, when it is not ready any more, the proxy still takes new requests: until names and load balancers have moved on',
+    min: 0,
+    max: 60,
+    unit: 'seconds',
+    fallback: '0',
+  }),
   drainTimeout: setting.integer({
     variable: 'DRAIN_TIMEOUT',
-    doc: 'how long calls in flight may take to finish after SIGTERM',
+    doc: 'how long calls in flight may take to finish after SIGTERM and `STOP_DELAY`',
     min: 0,
     max: 600,
     unit: 'seconds',

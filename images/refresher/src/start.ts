@@ -68,6 +68,8 @@ export async function startRefresher({
     port: settings.operationsPort,
     live: () => refresher.live(),
     ready: () => readyReasons(refresher.state, clock.now(), policy),
+    // Each start is one more login with a wrong password, and directories lock users out for that.
+    beyondRestart: () => refresher.state.loginTrouble?.last.class === 'credentials_refused',
     registry,
     routes: {
       '/probe': (request, response) => {

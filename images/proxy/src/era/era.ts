@@ -11,6 +11,8 @@ export interface HttpExchange {
   readonly response: ServerResponse;
   /** Name of the caller's key. */
   readonly principal: string;
+  /** Address of the client, as far as it can be trusted; undefined when its connection is gone. */
+  readonly client: string | undefined;
   /** Told of what is written to the response. */
   readonly outflow: Outflow;
 }

@@ -88,14 +88,16 @@ export class LegacyEra implements Era {
       response.writeHead(202).end();
       return;
     }
+    const ids = requests.map(({ id }) => id);
+    const only = ids.length === 1 ? ids[0] : undefined;
     const reply = new Reply({
       response,
       accepts,
       outflow,
-      ids: requests.map(({ id }) => id),
+      ids,
       openStream: () =>
         streams
-          .open(session.name, 'post', primes(session.version))
+          .open(session.name, 'post', primes(session.version), only)
           .connect(new EventStream(response, outflow)),
     });
     const onRequest = asking(this.#options, { exchange, session, caller, accepts, reply });

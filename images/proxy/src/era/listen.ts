@@ -1,6 +1,7 @@
 /** GET of a session: a stream for what the server sends on its own account, or a lost stream that goes on. */
 import { EventStream } from '../front/event-stream.ts';
 import { Refused } from '../front/problem.ts';
+import { answerLost } from '../front/resumable-stream.ts';
 import type { Streams } from '../front/streams.ts';
 import type { HttpExchange } from './era.ts';
 import type { Session } from './session-id.ts';
@@ -27,8 +28,14 @@ export function listen(streams: Streams, session: Session, exchange: HttpExchang
     case 'anew':
       open().connect(connection());
       return;
-    case 'gone':
-      throw new Refused(ANSWER_GONE);
+    case 'gone': {
+      if (!found.lost) throw new Refused(ANSWER_GONE);
+      const { request: id, end } = found.lost;
+      const stream = connection();
+      stream.sendAs(end, [answerLost(id)]);
+      stream.end();
+      return;
+    }
     case 'strange':
       throw new Refused(STRANGE_ID);
   }

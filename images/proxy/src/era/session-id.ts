@@ -3,9 +3,8 @@
  * credential; it works only together with the key that it was given to.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { NamedFileError } from '../../../kit/src/named-file.ts';
 import { remember } from '../../../kit/src/remember.ts';
-import { readSecretFile } from '../../../kit/src/secret-file.ts';
+import type { Secrets } from './session-secrets.ts';
 import { isLegacyVersion, type LegacyVersion } from './versions.ts';
 
 /** What a client said it can do, one letter each, as the id carries it. */
@@ -34,29 +33,20 @@ export interface Session {
 const LONGEST_ID = 512;
 /** Ids whose signature was found right, so that a session pays for it once and not with each request. */
 const REMEMBERED_IDS = 4_096;
-export const SHORTEST_SECRET = 32;
-
-/**
- * Reads the secret that signs session ids.
- * @throws NamedFileError when it cannot be read or is too short
- */
-export async function readSessionSecret(path: string): Promise<string> {
-  const secret = await readSecretFile(path);
-  if (secret.length < SHORTEST_SECRET)
-    throw new NamedFileError(path, {
-      reason: `has less than ${SHORTEST_SECRET} characters`,
-      remedy: `Make one with: openssl rand -hex 32 > ${path}`,
-    });
-  return secret;
-}
 
 export class SessionSigner {
-  readonly #secret: string;
+  #secrets: Secrets;
   /** Sessions of ids that were checked, those longest known first. */
   readonly #checked = new Map<string, Session>();
 
-  constructor(secret: string) {
-    this.#secret = secret;
+  constructor(secrets: Secrets) {
+    this.#secrets = secrets;
+  }
+
+  /** From now on these count; what was signed with another one is worth nothing any more. */
+  use(secrets: Secrets): void {
+    this.#secrets = secrets;
+    this.#checked.clear();
   }
 
   issue(session: Omit<Session, 'name'>): { id: string; session: Session } {
@@ -65,7 +55,7 @@ export class SessionSigner {
     const content = Buffer.from(
       JSON.stringify([name, version, capabilities, principal, expiresAt]),
     ).toString('base64url');
-    return { id: `${content}.${this.#sign(content)}`, session: { name, ...session } };
+    return { id: `${content}.${sign(content, this.#secrets[0])}`, session: { name, ...session } };
   }
 
   /** The session of an id; undefined when the id is not ours, was changed, or its time is over. */
@@ -77,10 +67,7 @@ export class SessionSigner {
   #check(id: string): Session | undefined {
     if (id.length > LONGEST_ID) return undefined;
     const [content = '', signature = '', ...more] = id.split('.');
-    const expected = Buffer.from(this.#sign(content));
-    const given = Buffer.from(signature);
-    if (more.length > 0 || given.length !== expected.length) return undefined;
-    if (!timingSafeEqual(given, expected)) return undefined;
+    if (more.length > 0 || !this.#isOurs(content, Buffer.from(signature))) return undefined;
     const [name, version, capabilities, principal, expiresAt] = JSON.parse(
       Buffer.from(content, 'base64url').toString('utf8'),
     ) as [string, string, string, string, number];
@@ -90,7 +77,16 @@ export class SessionSigner {
     return session;
   }
 
-  #sign(content: string): string {
-    return createHmac('sha256', this.#secret).update(`session.${content}`).digest('base64url');
+  /** In the same time whichever secret signed it, if one did. */
+  #isOurs(content: string, given: Buffer): boolean {
+    let found = false;
+    for (const secret of this.#secrets) {
+      const expected = Buffer.from(sign(content, secret));
+      if (given.length === expected.length && timingSafeEqual(given, expected)) found = true;
+    }
+    return found;
   }
 }
+
+const sign = (content: string, secret: string) =>
+  createHmac('sha256', secret).update(`session.${content}`).digest('base64url');

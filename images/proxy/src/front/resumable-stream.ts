@@ -122,7 +122,7 @@ export class ResumableStream implements MessageStream {
     if (!event) return 0;
     const { cost, answers, seq } = event;
     if (answers !== undefined && cost > GONE_COST) {
-      event.message = [gone(answers)];
+      event.message = [answerLost(answers)];
       event.cost = GONE_COST;
       return cost - GONE_COST;
     }
@@ -137,12 +137,12 @@ export class ResumableStream implements MessageStream {
   }
 }
 
-/** An answer that was too much to keep ends its request all the same. */
-const gone = (id: string): Buffer =>
+/** An answer that is not kept, or not here, ends its request all the same. */
+export const answerLost = (id: string): Buffer =>
   errorBytes(
     id,
     CODE.connectionClosed,
-    'the connection was lost, and the answer is no longer kept; send the request again',
+    'the connection was lost, and the answer is not kept; send the request again',
     { reason: 'answer_not_kept' },
   );
 const GONE_COST = 1_024;

@@ -17,6 +17,8 @@ export interface FrontOptions {
   readonly port: number;
   readonly host?: string;
   readonly guard: GuardOptions;
+  /** Address of the client of a request. */
+  clientOf(request: IncomingMessage): string | undefined;
   readonly era: Era;
   /** Largest body in bytes. */
   readonly bodyLimit: number;
@@ -30,6 +32,8 @@ export interface Front {
   readonly port: number;
   /** This key is valid no longer: what it opened is cut. */
   cut(access: Access): void;
+  /** From now on each answer closes its connection, so that the next request on it looks for another replica. */
+  closeAfterAnswers(): void;
   /** From now on new work is refused with 503; who comes again meets another replica, or the next start. */
   drain(): void;
   close(): Promise<void>;
@@ -72,12 +76,14 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const outflow = new Outflow(options.outflow);
   /** The last answer begun on each connection. */
   const current = new WeakMap<Socket, ServerResponse>();
+  let closing = false;
   let draining = false;
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const access = admit(request, guard);
     answers.add(access, response);
-    const exchange = { request, response, principal: access.name, outflow };
+    const client = options.clientOf(request);
+    const exchange = { request, response, principal: access.name, client, outflow };
     if ((request.url ?? '').split('?')[0] !== MCP_PATH)
       throw new Refused({ status: 404, message: `the MCP endpoint is ${MCP_PATH}` });
     if (draining) throw new Refused(STOPPING);
@@ -117,6 +123,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     },
     (request, response) => {
       response.once('finish', () => options.onAnswer(response.statusCode));
+      if (closing) response.setHeader('connection', 'close');
       const { socket } = request;
       const run = () => {
         if (socket.destroyed) return;
@@ -144,6 +151,9 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   return {
     port: (server.address() as AddressInfo).port,
     cut: (access) => answers.cut(access),
+    closeAfterAnswers: () => {
+      closing = true;
+    },
     drain: () => {
       draining = true;
     },

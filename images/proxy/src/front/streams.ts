@@ -23,9 +23,17 @@ export type Resumption =
   /** The server's own messages: nothing is kept of that stream, another one takes its place. */
   | { readonly kind: 'anew' }
   /** The answer to a POST that is not kept, or not here. */
-  | { readonly kind: 'gone' }
+  | { readonly kind: 'gone'; readonly lost?: LostAnswer }
   /** No id that a proxy gave out. */
   | { readonly kind: 'strange' };
+
+/** What an event id still tells of an answer that nothing else is known of, and may come from another replica. */
+export interface LostAnswer {
+  /** Id of the request that waits for it, as JSON text. */
+  readonly request: string;
+  /** Id of the event that ends the wait; it names no request, so that who comes back with it is not answered again. */
+  readonly end: string;
+}
 
 interface OfSession {
   readonly streams: Map<string, ResumableStream>;
@@ -40,7 +48,10 @@ const STREAM_COST = 1_024;
 const MOST_GET_STREAMS = 4;
 /** Of a process, so that two replicas, or two starts, never give out the same id. */
 const ORIGIN_BYTES = 6;
-const EVENT_ID = /^(([pg])\.[0-9a-f]{12}\.[0-9a-z]{1,11})\.(\d{1,15})$/;
+const EVENT_ID =
+  /^((([pg])\.[0-9a-f]{12}\.[0-9a-z]{1,11})(?:\.([A-Za-z0-9_-]{1,86}))?)\.(\d{1,15})$/;
+/** Request ids of at most so many bytes are part of event ids. */
+const LONGEST_REQUEST = 64;
 const LETTER = { post: 'p', get: 'g' } as const;
 
 export class Streams {
@@ -76,10 +87,13 @@ export class Streams {
     return this.#bytes;
   }
 
-  /** A new stream; with `primes` its client is told at once how to come back. */
-  open(session: string, kind: StreamKind, primes: boolean): ResumableStream {
+  /**
+   * A new stream; with `primes` its client is told at once how to come back.
+   * @param request id of the one request that is answered on it, as JSON text
+   */
+  open(session: string, kind: StreamKind, primes: boolean, request = ''): ResumableStream {
     const keeper = this.#keepers[primes ? 'primed' : 'plain'];
-    const name = `${LETTER[kind]}.${this.#origin}.${(this.#opened++).toString(36)}`;
+    const name = `${LETTER[kind]}.${this.#origin}.${(this.#opened++).toString(36)}${suffixOf(request)}`;
     const stream = new ResumableStream(kind, name, session, keeper);
     let own = this.#sessions.get(session);
     if (!own) {
@@ -99,12 +113,16 @@ export class Streams {
   /** What there is for a client of this session that names the last event it has. */
   find(session: string, eventId: string): Resumption {
     this.sweep();
-    const [, name = '', letter, seq] = EVENT_ID.exec(eventId) ?? [];
+    const [, name = '', bare, letter, encoded, seq] = EVENT_ID.exec(eventId) ?? [];
     if (letter === undefined) return { kind: 'strange' };
     const stream = this.#sessions.get(session)?.streams.get(name);
     const after = Number(seq);
     if (stream?.continuesFrom(after)) return { kind: 'found', stream, after };
-    return { kind: letter === LETTER.get ? 'anew' : 'gone' };
+    if (letter === LETTER.get) return { kind: 'anew' };
+    if (encoded === undefined) return { kind: 'gone' };
+    const request = requestOf(encoded);
+    if (request === undefined) return { kind: 'strange' };
+    return { kind: 'gone', lost: { request, end: `${bare}.${seq}` } };
   }
 
   /**
@@ -231,5 +249,23 @@ export class Streams {
     own.bytes += bytes;
     own.events += events;
     this.#bytes += bytes;
+  }
+}
+
+function suffixOf(request: string): string {
+  if (request === '' || Buffer.byteLength(request) > LONGEST_REQUEST) return '';
+  return `.${Buffer.from(request).toString('base64url')}`;
+}
+
+/** The JSON text of a request's id; undefined when it is none. */
+function requestOf(encoded: string): string | undefined {
+  const text = Buffer.from(encoded, 'base64url').toString();
+  try {
+    const id: unknown = JSON.parse(text);
+    const isId = typeof id === 'string' || typeof id === 'number';
+    // White space around it could end the line that it is sent in.
+    return isId && text === text.trim() ? text : undefined;
+  } catch {
+    return undefined;
   }
 }

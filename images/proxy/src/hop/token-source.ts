@@ -43,7 +43,8 @@ export class TokenSource {
     if (version !== this.#version) {
       const before = this.#file;
       this.#file = await readTokenFile(this.#path);
-      this.#version = version;
+      // What kept it from being read may pass without a change of the file: no descriptor was free, say.
+      this.#version = this.#file.state === 'unreadable' ? '' : version;
       const known = before.state === 'valid' ? before.token : undefined;
       if (this.#file.state === 'valid' && this.#file.token !== known) {
         this.#hidden.hide(this.#file.token);

@@ -15,6 +15,8 @@ export interface Caller {
   readonly principal: string;
   /** The client's session. */
   readonly session: string;
+  /** Address that the client comes from, as far as it can be trusted. */
+  readonly client?: string;
   /** What the client said that it can do, as in its `initialize`; nothing when left out. */
   readonly capabilities?: JsonObject;
   /** The caller's place in a trace (W3C Trace Context); told to the server in `_meta`. */
