@@ -29,6 +29,10 @@ export interface Preview {
   readonly policyPacks: readonly string[];
 }
 
+/** What follows from other messages, and what the SDK says of an output that a stack does not have. */
+const SAYS_NOTHING =
+  /^((preview|update) failed|Undefined value \(.*\) will not show as a stack output\.)$/;
+
 /** @param log one JSON event per line; a last line that was cut off by an interrupt is left out */
 export function readEvents(log: string): Preview {
   const events = log.split('\n').flatMap(parseEvent);
@@ -48,7 +52,7 @@ export function readEvents(log: string): Preview {
       .flatMap(({ diagnosticEvent }) => (diagnosticEvent ? [diagnosticEvent] : []))
       .filter((event) => event.severity === severity && event.ephemeral !== true)
       .map(({ message, urn }) => remark(plainText(message), urn))
-      .filter(({ message }) => message !== '' && !/^(preview|update) failed$/.test(message));
+      .filter(({ message }) => message !== '' && !SAYS_NOTHING.test(message));
   const summary = events.findLast(({ summaryEvent }) => summaryEvent !== undefined);
   return {
     steps,
