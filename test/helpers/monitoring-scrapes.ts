@@ -98,14 +98,18 @@ export function scrapeOfProxy(): Promise<Scrape> {
 }
 
 /**
- * Of Caddy 2.10.2 with `metrics` among its global options, after calls that went well, failed, and were nobody's:
- * caddyserver/caddy:{metrics.go,context.go,modules/caddyhttp/metrics.go,modules/caddyhttp/reverseproxy/metrics.go}.
+ * Of Caddy 2.10.2 as the edge, after calls that went well and calls that failed
+ * (caddyserver/caddy:{context.go,modules/caddyhttp/metrics.go}).
  */
 export function scrapeOfEdge(): Promise<Scrape> {
   const labels = (values: Record<string, readonly string[]>) =>
     new Map(Object.entries(values).map(([label, some]) => [label, new Set(some)]));
-  const handled = { server: ['srv0', 'srv1'], handler: ['reverse_proxy', 'static_response'] };
-  const answered = { ...handled, code: ['200', '401', '502', '503'], method: ['GET', 'POST'] };
+  const handled = { server: ['srv0', 'srv1', 'srv2'], handler: ['subroute'] };
+  const answered = {
+    ...handled,
+    code: ['200', '401', '502', '503', '504'],
+    method: ['GET', 'POST'],
+  };
   const none = labels({});
   return Promise.resolve(
     new Map([
