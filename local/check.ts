@@ -4,20 +4,19 @@ import { RunnerError } from './errors.ts';
 import { type Registration, unknownValue } from './registration.ts';
 import type { ResourceType } from './resource-type.ts';
 import { resourceTypes } from './resources/index.ts';
-import type { CheckRules } from './rules.ts';
+import type { RuledResource, Rules } from './rules.ts';
 import { reveal } from './secret-value.ts';
 import { problems, record } from './shape.ts';
 
 /**
- * The kind of a resource whose inputs and options can all be honoured and that keeps the rules.
- * Throws a RunnerError that names everything that is not so.
+ * The kind of a resource whose inputs and options can all be honoured. Throws a RunnerError that
+ * names everything that is not so.
  *
  * @param inputs without values that are null
  */
 export function checkResource(
   registration: Registration,
   inputs: Readonly<Record<string, unknown>>,
-  rules: CheckRules,
 ): ResourceType {
   const type = findType(registration.type);
   checkOptions(registration);
@@ -25,15 +24,27 @@ export function checkResource(
   const wrong = problems(record(type.fields, type.required), clear, '', unknownValue);
   if (wrong.length === 0 && !hasUnknown(clear)) wrong.push(...(type.check?.(clear) ?? []));
   if (wrong.length > 0) throw new RunnerError(`Its inputs cannot be used: ${wrong.join('; ')}.`);
-  const { protect, retainOnDelete } = registration.options;
-  const broken = rules({
-    type: registration.type,
-    name: registration.name,
-    inputs: clear,
-    options: { protect, retainOnDelete },
-  });
-  if (broken.length > 0) throw new RunnerError(`It breaks a rule: ${broken.join('; ')}`);
   return type;
+}
+
+/** A resource as rules see it: inputs in clear. */
+export function ruled(
+  { type, name, options }: Registration,
+  inputs: Readonly<Record<string, unknown>>,
+): RuledResource {
+  const { protect, retainOnDelete } = options;
+  return {
+    type,
+    name,
+    inputs: reveal(inputs) as Record<string, unknown>,
+    options: { protect, retainOnDelete },
+  };
+}
+
+/** Throws a RunnerError with every rule that a resource breaks. */
+export function checkRules(resource: RuledResource, rules: Rules): void {
+  const broken = rules.resource(resource);
+  if (broken.length > 0) throw new RunnerError(`It breaks a rule: ${broken.join('; ')}`);
 }
 
 /** Refuses options that would be ignored, on resources and components alike. */

@@ -13,7 +13,7 @@ export interface Decision {
 }
 
 export interface Situation {
-  type: Pick<ResourceType, 'inPlace'>;
+  type: Pick<ResourceType, 'inPlace' | 'needsNew' | 'resumes'>;
   stored: StoredResource | undefined;
   /** Undefined when nothing is stored. */
   live: Live | undefined;
@@ -35,7 +35,9 @@ export function decide({
     return { operation: 'create', reason: 'it is not there yet' };
   }
   if (live.is === 'missing') return { operation: 'create', reason: live.reason };
-  if (!stored.complete) return { operation: 'replace', reason: 'the last run did not finish it' };
+  const unfinished = stored.complete ? undefined : 'the last run did not finish it';
+  if (unfinished !== undefined && !type.resumes)
+    return { operation: 'replace', reason: unfinished };
   if (live.is === 'altered') return { operation: 'replace', reason: live.reason };
   const changed = [...changedKeys(stored.inputs, inputs), ...changedKeys(stored.facts, facts)];
   if (changed.length > 0) {
@@ -43,14 +45,21 @@ export function decide({
       (type.inPlace === 'all' || type.inPlace.includes(key)) &&
       !replaceOnChanges.includes(key) &&
       !replaceOnChanges.includes('*');
+    const inner = type.needsNew?.(clear(stored.inputs), clear(inputs)) ?? [];
     return {
-      operation: changed.every(inPlace) ? 'update' : 'replace',
-      reason: `changed: ${changed.join(', ')}`,
+      operation: changed.every(inPlace) && inner.length === 0 ? 'update' : 'replace',
+      reason: `changed: ${[...changed, ...inner].join(', ')}`,
     };
   }
-  if (live.is === 'stopped') return { operation: 'update', reason: live.reason };
+  if (unfinished !== undefined) return { operation: 'update', reason: unfinished };
+  if (live.is === 'stopped' || live.is === 'changed') {
+    return { operation: 'update', reason: live.reason };
+  }
   return { operation: 'same', reason: 'nothing changed' };
 }
+
+const clear = (inputs: Readonly<Record<string, unknown>>) =>
+  reveal(inputs) as Record<string, unknown>;
 
 /** Keys whose values differ; secrets are compared in clear, whether marked or not. */
 export function changedKeys(

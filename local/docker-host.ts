@@ -18,6 +18,12 @@ export function parseDockerHost(host: string): DockerOptions {
   if (tcp?.[1] !== undefined) {
     return { protocol: 'http', host: tcp[1].replace(/^\[|\]$/g, ''), port: Number(tcp[2]) };
   }
+  if (host.startsWith('ssh://')) {
+    // The client's own SSH would take any host key and knows nothing of ~/.ssh/config.
+    throw new RunnerError(
+      `docker:host is "${host}"; the local runner does not speak SSH. Deploy with the Pulumi CLI: npx pulumi up`,
+    );
+  }
   throw new RunnerError(
     `docker:host is "${host}"; the local runner takes unix:///path or tcp://host:port. ` +
       'For any other engine use the Pulumi CLI: npx pulumi up',

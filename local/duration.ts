@@ -18,3 +18,8 @@ export function parseGoDuration(text: string): number | undefined {
     0,
   );
 }
+
+/** Nanoseconds of a checked Go duration, as the Engine API takes times. */
+export function nanoseconds(duration: string | undefined): number | undefined {
+  return duration === undefined ? undefined : (parseGoDuration(duration) ?? 0) * 1e6;
+}

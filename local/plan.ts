@@ -1,10 +1,10 @@
 /** Finds out what one registration asks for, without doing it yet. */
 
-import { checkResource } from './check.ts';
+import { checkResource, checkRules, ruled } from './check.ts';
 import { type Decision, decide, ignoringChanges } from './decide.ts';
 import type { Registration } from './registration.ts';
 import type { Context, Live, Located, ResourceType } from './resource-type.ts';
-import type { CheckRules } from './rules.ts';
+import type { Rules } from './rules.ts';
 import type { Run } from './run.ts';
 import { reveal, secretTexts } from './secret-value.ts';
 import type { StoredResource } from './state.ts';
@@ -26,12 +26,13 @@ export async function planResource(
   run: Run,
   registration: Registration,
   programDir: string,
-  rules: CheckRules,
+  rules: Rules,
 ): Promise<Plan> {
   const { urn, options } = registration;
   const given = withoutNulls(registration.inputs);
   run.mask.add(secretTexts(given));
-  const type = checkResource(registration, given, rules);
+  const type = checkResource(registration, given);
+  checkRules(ruled(registration, given), rules);
   const stored = findStored(run, registration);
   const inputs = ignoringChanges(given, stored, options.ignoreChanges);
   const clear = reveal(inputs) as Record<string, unknown>;
@@ -45,12 +46,12 @@ export async function planResource(
 }
 
 /** The stored resource of this name, or of one of its former names. */
-function findStored(run: Run, { urn, options }: Registration): StoredResource | undefined {
+export function findStored(run: Run, { urn, options }: Registration): StoredResource | undefined {
   const known = [urn, ...options.aliases].find((name) => run.state.resources.has(name));
   return known === undefined ? undefined : run.state.resources.get(known);
 }
 
-function withoutNulls(inputs: Record<string, unknown>): Record<string, unknown> {
+export function withoutNulls(inputs: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(inputs).filter(([, value]) => value !== null && value !== undefined),
   );

@@ -2,8 +2,10 @@ import { answer } from './apply.ts';
 import { assertOwner } from './claim.ts';
 import { execute } from './execute.ts';
 import { planResource } from './plan.ts';
-import { loadRules } from './rules.ts';
+import { rehearse } from './rehearse.ts';
 import { Run } from './run.ts';
+import { reveal } from './secret-value.ts';
+import type { StoredResource } from './state.ts';
 import type { PlannedChange, PreviewResult, RunnerOptions } from './types.ts';
 import { openState, readStack } from './up.ts';
 
@@ -20,7 +22,7 @@ export async function preview(options: RunnerOptions): Promise<PreviewResult> {
   const state = await openState(options, project, config);
   const run = new Run(options, state);
   run.mask.add(config.secretKeys.map((key) => config.values[key] ?? ''));
-  const rules = await loadRules(project.programDir, options.stack);
+  const { rules } = await rehearse(options, state, project, config, 'preview');
   const changes: PlannedChange[] = [];
   const kept = new Set<string>();
   const { registered } = await execute(run, {
@@ -50,7 +52,9 @@ export async function preview(options: RunnerOptions): Promise<PreviewResult> {
         changes.push({ urn, operation, reason });
       }
       const known = plan.stored !== undefined && (operation === 'same' || operation === 'update');
-      return known ? answer(plan.stored as typeof plan.stored & object) : { state: plan.inputs };
+      if (known) return answer(plan.stored as StoredResource);
+      const foreseen = plan.type.foreseen?.(reveal(plan.inputs) as typeof plan.inputs);
+      return { state: { ...foreseen, ...plan.inputs } };
     },
   });
   const left = [...state.resources.values()].filter(

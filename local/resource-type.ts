@@ -11,6 +11,8 @@ export type Live =
   | { is: 'stopped'; reason: string }
   /** There, but not what was made. */
   | { is: 'altered'; reason: string }
+  /** There, but changed since by someone else, which an update puts right. */
+  | { is: 'changed'; reason: string }
   | { is: 'missing'; reason: string };
 
 /** Services of a run for one resource. */
@@ -21,10 +23,12 @@ export interface Context {
   readonly programDir: string;
   /** True for a label that this stack wrote for this resource. */
   isOwn(label: string | undefined): boolean;
+  /** True for the id of something that the state knows, so that it is not left over from a killed run. */
+  isKnown(id: string): boolean;
   progress(message: string): void;
   warn(message: string): void;
-  /** Removes containers of this stack that stand in the way; throws when one is not of this stack. */
-  removeContainers(ids: readonly string[], reason: string): Promise<void>;
+  /** Removes containers and services of this stack that stand in the way; throws when one is not of this stack. */
+  removeUsers(ids: readonly string[], reason: string): Promise<void>;
 }
 
 export interface Wanted {
@@ -49,10 +53,19 @@ export interface ResourceType {
   readonly required: readonly string[];
   /** Inputs whose change needs no new resource; `all` when none does. */
   readonly inPlace: readonly string[] | 'all';
+  /** Inputs, as paths, that need a new resource although what they are in changes in place. */
+  needsNew?(
+    before: Readonly<Record<string, unknown>>,
+    after: Readonly<Record<string, unknown>>,
+  ): string[];
+  /** True when an update finishes what a run that failed or was killed has begun. */
+  readonly resumes?: true;
   /** True when `name` is an input that may be left out. */
   readonly autoNamed: boolean;
   /** What is wrong with inputs that are each of the right shape. */
   check?(inputs: Readonly<Record<string, unknown>>): string[];
+  /** Outputs in the form that they will have, for rules that are asked before anything is made. */
+  foreseen?(inputs: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** Digests of what lies outside the inputs; a change of one is a change of the resource. */
   facts?(
     context: Context,

@@ -11,7 +11,8 @@ import { secretTexts } from './secret-value.ts';
 import { labelKey, type State, type StoredResource } from './state.ts';
 import type { EngineEvent, Operation, RunnerOptions, Summary } from './types.ts';
 
-const containerType = 'docker:index/container:Container';
+/** What holds on to networks, volumes and secrets. */
+const userTypes = ['docker:index/container:Container', 'docker:index/service:Service'];
 
 export class Run {
   readonly options: RunnerOptions;
@@ -55,9 +56,10 @@ export class Run {
       docker: this.docker,
       programDir,
       isOwn: (label) => isOwn(this.key, urn, label),
+      isKnown: (id) => this.#all().some((stored) => stored.id === id),
       progress: (message) => this.emit({ kind: 'progress', urn, message }),
       warn: (message) => this.emit({ kind: 'message', severity: 'warning', message }),
-      removeContainers: (ids, reason) => this.#removeContainers(ids, reason),
+      removeUsers: (ids, reason) => this.#removeUsers(ids, reason),
     };
   }
 
@@ -86,22 +88,26 @@ export class Run {
     if (id !== undefined) await type.delete?.(this.context(stored.urn, ''), { ...stored, id });
   }
 
-  async #removeContainers(ids: readonly string[], reason: string): Promise<void> {
-    const ours = [...this.state.resources.values(), ...this.state.obsolete].filter(
-      (stored): stored is Located => stored.type === containerType && stored.id !== undefined,
+  #all(): StoredResource[] {
+    return [...this.state.resources.values(), ...this.state.obsolete];
+  }
+
+  async #removeUsers(ids: readonly string[], reason: string): Promise<void> {
+    const ours = this.#all().filter(
+      (stored): stored is Located => userTypes.includes(stored.type) && stored.id !== undefined,
     );
     const strangers = ids.filter((id) => !ours.some((stored) => stored.id === id));
     if (strangers.length > 0) {
       throw new RunnerError(
-        `Containers that are not of this stack stand in the way, since ${reason}: ` +
-          `${strangers.map((id) => id.slice(0, 12)).join(', ')}. Remove them: docker rm -f …`,
+        `Containers or services that are not of this stack stand in the way, since ${reason}: ` +
+          `${strangers.map((id) => id.slice(0, 12)).join(', ')}. Remove them: docker rm -f … or docker service rm …`,
       );
     }
     for (const stored of ours.filter(({ id }) => ids.includes(id))) {
       this.emit({
         kind: 'message',
         severity: 'info',
-        message: `The container "${stored.name}" is removed, since ${reason}.`,
+        message: `The ${kindOf(stored.type)} "${stored.name}" is removed, since ${reason}.`,
       });
       await this.deleteFromEngine(stored);
       // Gone from the engine, not from the program: its registration makes it again.
@@ -109,6 +115,11 @@ export class Run {
       this.state.save();
     }
   }
+}
+
+/** The last part of a type token, in plain words: `service`. */
+function kindOf(token: string): string {
+  return token.split(':').at(-1)?.toLowerCase() ?? token;
 }
 
 /** Where an abort is told from a failure. */

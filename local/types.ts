@@ -27,6 +27,8 @@ export interface RunnerOptions {
   stateDir: string;
   /** How to reach the engine when the stack's `docker:host` does not say; default as dockerode's. */
   docker?: DockerOptions;
+  /** Makes Swarm services too, which are for production and so for the Pulumi CLI: to try them out. */
+  trial?: boolean;
   onEvent?(event: EngineEvent): void;
   /** Aborting starts nothing new; what is under way finishes and the state is saved. */
   signal?: AbortSignal;

@@ -7,10 +7,11 @@ import { execute, failuresError } from './execute.ts';
 import { acquireLock } from './lock.ts';
 import { planResource } from './plan.ts';
 import { type Project, readProject } from './project.ts';
-import { loadRules } from './rules.ts';
+import { rehearse } from './rehearse.ts';
 import { abortError, Run } from './run.ts';
 import { State } from './state.ts';
-import type { RunnerOptions, UpResult } from './types.ts';
+import { assertSwarm, serviceType } from './swarm.ts';
+import type { EngineEvent, RunnerOptions, UpResult } from './types.ts';
 
 /** Makes the engine match the program. Throws a RunnerError with every resource that failed. */
 export async function up(options: RunnerOptions): Promise<UpResult> {
@@ -38,7 +39,9 @@ async function bringUp(
 ): Promise<UpResult> {
   const run = new Run(options, state);
   run.mask.add(config.secretKeys.map((key) => config.values[key] ?? ''));
-  const rules = await loadRules(project.programDir, options.stack);
+  const { resources, rules } = await rehearse(options, state, project, config, 'up');
+  await assertSwarm(run.docker, resources);
+  if (resources.some(({ type }) => type === serviceType)) run.emit(trialNotice(options.stack));
   const { outputs, registered } = await execute(run, {
     project,
     config,
@@ -49,6 +52,13 @@ async function bringUp(
   await deleteLeftovers(run, registered);
   state.outputs = outputs;
   return { outputs, summary: run.summary() };
+}
+
+function trialNotice(stack: string): EngineEvent {
+  const message =
+    `This is a trial of "${stack}" by the local runner, which makes its state here and nowhere else. ` +
+    `For production deploy it with the Pulumi CLI: npx pulumi up --stack ${stack}`;
+  return { kind: 'message', severity: 'warning', message };
 }
 
 /** What was replaced, and what is not in the program any more. */
@@ -83,7 +93,7 @@ export async function readStack(
   const { stack, configFile, passphrase } = options;
   const config = await loadConfig(project, stack, configFile, passphrase);
   const refused = Object.keys(config.values).filter(
-    (key) => /^(docker|random|pulumi):/.test(key) && key !== 'docker:host',
+    (key) => /^(docker|random|tls|pulumi):/.test(key) && key !== 'docker:host',
   );
   if (refused.length > 0) {
     throw new RunnerError(

@@ -10,7 +10,8 @@ import type {
   HostConfig,
   MountSettings,
 } from 'dockerode';
-import { parseGoDuration } from '../duration.ts';
+import { defined } from '../defined.ts';
+import { nanoseconds } from '../duration.ts';
 import { labelMap } from '../labels.ts';
 import type {
   ContainerInputs,
@@ -21,7 +22,6 @@ import type {
 } from './container-inputs.ts';
 
 const bytesPerMegabyte = 1024 * 1024;
-const nanosecondsPerMillisecond = 1e6;
 
 export function containerBody(
   name: string,
@@ -43,7 +43,7 @@ export function containerBody(
     StopSignal: inputs.stopSignal,
     StopTimeout: inputs.stopTimeout,
     Labels: labelMap(inputs.labels, label),
-    Healthcheck: inputs.healthcheck && health(inputs.healthcheck),
+    Healthcheck: inputs.healthcheck && healthConfig(inputs.healthcheck),
     ExposedPorts: Object.fromEntries((inputs.ports ?? []).map((port) => [portKey(port), {}])),
     Volumes: Object.fromEntries(
       (inputs.volumes ?? [])
@@ -112,11 +112,8 @@ export function resourceLimits(inputs: ContainerInputs) {
   });
 }
 
-function health(check: Healthcheck) {
-  const nanoseconds = (duration: string | undefined) =>
-    duration === undefined
-      ? undefined
-      : (parseGoDuration(duration) ?? 0) * nanosecondsPerMillisecond;
+/** A health check as the engine takes it, its times in nanoseconds. */
+export function healthConfig(check: Healthcheck) {
   return defined({
     Test: check.tests,
     Interval: nanoseconds(check.interval),
@@ -162,13 +159,4 @@ function portBindings({ ports = [] }: ContainerInputs) {
     bindings[portKey(port)] = [...(bindings[portKey(port)] ?? []), binding];
   }
   return bindings;
-}
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** The same object without the keys that have no value. */
-function defined<T extends object>(object: T): Defined<T> {
-  return Object.fromEntries(
-    Object.entries(object).filter(([, value]) => value !== undefined),
-  ) as Defined<T>;
 }

@@ -66,18 +66,22 @@ async function waitUntilHealthy(context: Context, container: Container, inputs: 
 
 async function failure(container: Container, info: ContainerInspectInfo, what: string) {
   const name = info.Name.replace(/^\//, '');
-  const probe = info.State.Health?.Log.at(-1)?.Output.trim();
+  const more = `The container ${what}. See more with: docker logs ${name}`;
+  return new RunnerError([more, ...(await lastWords(container))].join('\n'));
+}
+
+/** What a container's last health check said, and what it last wrote; nothing where it is silent. */
+export async function lastWords(container: Container): Promise<string[]> {
+  const { State } = await container.inspect();
+  const probe = State.Health?.Log.at(-1)?.Output.trim();
   const written = await container
     .logs({ stdout: true, stderr: true, tail: shownLines })
     .then((logs) => demultiplex(logs).trim())
     .catch(() => '');
-  return new RunnerError(
-    [
-      `The container ${what}. See more with: docker logs ${name}`,
-      ...(probe ? [`Its last health check said: ${probe}`] : []),
-      ...(written ? [`It last wrote:\n${written}`] : []),
-    ].join('\n'),
-  );
+  return [
+    ...(probe ? [`Its last health check said: ${probe}`] : []),
+    ...(written ? [`It last wrote:\n${written}`] : []),
+  ];
 }
 
 /** The text of a log stream: frames of an 8-byte header and a body (API, ContainerAttach). */

@@ -1,16 +1,23 @@
-/** docker:index/image:Image (pulumi/pulumi-docker provider/image.go), built and kept on the engine. */
+/** docker:index/image:Image (pulumi/pulumi-docker provider/image.go): built, and pushed when there is a registry. */
 
 import { join, resolve } from 'node:path';
 import { orMissing } from '../engine-error.ts';
-import type { ResourceType } from '../resource-type.ts';
-import { choice, listOf, mapOf, record, text } from '../shape.ts';
+import type { Context, ResourceType } from '../resource-type.ts';
+import { choice, flag, listOf, mapOf, record, text } from '../shape.ts';
 import { type BuildContext, contextDigest, readBuildContext } from './build-context.ts';
 import { type Build, buildImage } from './image-build.ts';
+import { checkLogin, hostOf, pushImage, type Registry, repositoryOf } from './image-push.ts';
 
 interface Inputs {
   imageName: string;
   build: Build;
+  registry?: Registry;
+  /** False by default: the image is pushed. */
+  skipPush?: boolean;
 }
+
+/** In the form that the id of an image has, before there is one. */
+const someDigest = `sha256:${'0'.repeat(64)}`;
 
 export const image: ResourceType = {
   fields: {
@@ -25,13 +32,18 @@ export const image: ResourceType = {
       network: text,
       addHosts: listOf(text),
     }),
-    skipPush: choice(true),
+    registry: record({ server: text, username: text, password: text }, ['server']),
+    skipPush: flag,
     buildOnPreview: choice(false),
   },
-  // Without skipPush the provider pushes to a registry, which a try-out must not do.
-  required: ['imageName', 'build', 'skipPush'],
+  required: ['imageName', 'build'],
   inPlace: 'all',
   autoNamed: false,
+  check: (inputs) => problems(inputs as unknown as Inputs),
+  foreseen: (inputs) => {
+    const { imageName, skipPush } = inputs as unknown as Inputs;
+    return { repoDigest: skipPush ? someDigest : `${repositoryOf(imageName)}@${someDigest}` };
+  },
 
   async facts(context, inputs) {
     return {
@@ -54,19 +66,31 @@ export const image: ResourceType = {
   // As with the provider, images stay: they are a cache, and other containers may use them.
 };
 
-async function makeImage(
-  context: Parameters<ResourceType['create']>[0],
-  { imageName, build }: Inputs,
-) {
+function problems({ imageName, registry, skipPush }: Inputs): string[] {
+  if (skipPush || registry === undefined) {
+    return skipPush ? [] : ['registry must be said for an image that is pushed (skipPush: false)'];
+  }
+  const host = hostOf(registry.server);
+  return imageName.startsWith(`${host}/`)
+    ? []
+    : [`imageName must begin with the registry that it is pushed to, "${host}/"`];
+}
+
+async function makeImage(context: Context, { imageName, build, registry, skipPush }: Inputs) {
   const docker = await context.docker();
-  const files = await findContext(context.programDir, { imageName, build });
+  const target = skipPush ? undefined : registry;
+  // Before the build, which may take long, and whose result could not be used.
+  if (target !== undefined) await checkLogin(docker, target);
+  const files = await findContext(context.programDir, { build });
   const id = await buildImage(docker, imageName, build, files, context.progress);
+  const digest =
+    target && (await pushImage(docker, imageName, target, (message) => context.progress(message)));
   return {
     id,
     outputs: {
-      repoDigest: id,
+      repoDigest: digest === undefined ? id : `${repositoryOf(imageName)}@${digest}`,
       baseImageName: imageName,
-      registryServer: '',
+      registryServer: target?.server ?? '',
       platform: build.platform,
       context: build.context ?? '.',
       dockerfile: build.dockerfile ?? join(build.context ?? '.', 'Dockerfile'),
@@ -75,7 +99,7 @@ async function makeImage(
 }
 
 /** Both paths are relative to the program's folder; the Dockerfile's default is in the context. */
-function findContext(programDir: string, { build }: Inputs): Promise<BuildContext> {
+function findContext(programDir: string, { build }: Pick<Inputs, 'build'>): Promise<BuildContext> {
   const directory = resolve(programDir, build.context ?? '.');
   const dockerfile =
     build.dockerfile === undefined

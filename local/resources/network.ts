@@ -1,5 +1,6 @@
 /** docker:index/network:Network (terraform-provider-docker resource_docker_network.go). */
 
+import type Dockerode from 'dockerode';
 import type { NetworkCreateOptions, NetworkInspectInfo } from 'dockerode';
 import { orMissing, whileInUse } from '../engine-error.ts';
 import { RunnerError } from '../errors.ts';
@@ -68,8 +69,8 @@ export const network: ResourceType = {
     const handle = docker.getNetwork(stored.id);
     const found: NetworkInspectInfo | undefined = await orMissing(handle.inspect());
     if (found === undefined) return;
-    await context.removeContainers(
-      Object.keys(found.Containers ?? {}),
+    await context.removeUsers(
+      await usersOf(docker, found),
       `the network "${found.Name}" is deleted`,
     );
     await orMissing(whileInUse(() => handle.remove()));
@@ -122,6 +123,20 @@ function networkOutputs(info: NetworkInspectInfo): Record<string, unknown> {
       ipRange: config.IPRange,
     })),
   };
+}
+
+/** Ids of what would have to leave the network before it can be deleted. */
+async function usersOf(docker: Dockerode, network: NetworkInspectInfo): Promise<string[]> {
+  if (network.Scope !== 'swarm') return Object.keys(network.Containers ?? {});
+  // Its containers are those of services, and a load balancer's end point that is none at all.
+  const services = await docker.listServices();
+  return services
+    .filter(({ Spec }) =>
+      [...(Spec?.TaskTemplate?.Networks ?? []), ...(Spec?.Networks ?? [])].some(
+        ({ Target }) => Target === network.Id,
+      ),
+    )
+    .map(({ ID }) => ID);
 }
 
 /** A run that was killed may have left a network that the state does not know. */

@@ -6,6 +6,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { ResourceType } from '../resource-type.ts';
 import { flag, mapOf, text, whole } from '../shape.ts';
+import { keptInState } from './kept-in-state.ts';
 
 interface PasswordInputs {
   length: number;
@@ -20,13 +21,6 @@ interface PasswordInputs {
   minSpecial?: number;
   overrideSpecial?: string;
 }
-
-/** Nothing on the engine: what is stored is as made, and deleting it is forgetting it. */
-const keptInState = {
-  inPlace: [],
-  autoNamed: false,
-  look: async () => ({ is: 'as made' }),
-} as const satisfies Partial<ResourceType>;
 
 export const randomPassword: ResourceType = {
   ...keptInState,

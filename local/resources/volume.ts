@@ -9,6 +9,9 @@ import { labelMap, labelsShape } from '../labels.ts';
 import type { Context, ResourceType, Wanted } from '../resource-type.ts';
 import { mapOf, text } from '../shape.ts';
 
+/** On each container of a Swarm service: the service's id. */
+const serviceIdLabel = 'com.docker.swarm.service.id';
+
 interface Inputs {
   driver?: string;
   driverOpts?: Record<string, string>;
@@ -52,8 +55,8 @@ export const volume: ResourceType = {
       return;
     }
     const users = await docker.listContainers({ all: true, filters: { volume: [stored.id] } });
-    await context.removeContainers(
-      users.map(({ Id }) => Id),
+    await context.removeUsers(
+      [...new Set(users.map(({ Id, Labels }) => Labels[serviceIdLabel] ?? Id))],
       `the volume "${stored.id}" is deleted`,
     );
     await orMissing(whileInUse(() => docker.getVolume(stored.id).remove()));

@@ -212,19 +212,48 @@ describe('what cannot be done is refused, in words and without a stack trace', (
   });
 });
 
-describe('after a failure', () => {
-  it('dependents never start, and what was made before is recorded', async () => {
-    const error = await failure(up(await options('unknownType')));
+describe('before anything is made', () => {
+  it('everything that cannot be made is said at once', async () => {
+    const error = await failure(up(await options('unknownTypes')));
     assert.match(
       error.message,
-      /^service \(docker:index\/service:Service\): The local runner cannot make a docker:index/,
+      /^one \(docker:index\/plugin:Plugin\): The local runner cannot make a .*\nother \(docker:index\/tag:Tag\): /,
+    );
+    assert.deepEqual(
+      events.map((event) => [event.kind, 'urn' in event && lastPart(event.urn)]),
+      [
+        ['failed', 'one'],
+        ['failed', 'other'],
+      ],
+    );
+    assert.deepEqual(await readdir(stateDir), []);
+  });
+
+  it('a program with Swarm services is refused without the word that it is a trial', async () => {
+    const config = await options('swarm');
+    const refused = await failure(up(config));
+    assert.match(refused.message, /npm run up -- --stack dev --engine local --trial/);
+    assert.deepEqual(events, []);
+    // With it the runner goes on to the engine, which is none here.
+    const tried = await failure(up({ ...config, trial: true }));
+    assert.match(tried.message, /^The Docker engine does not answer/);
+    assert.deepEqual(await readdir(stateDir), []);
+  });
+});
+
+describe('after a failure', () => {
+  it('dependents never start, and what was made before is recorded', async () => {
+    const error = await failure(up(await options('failsLate')));
+    assert.match(
+      error.message,
+      /^network \(docker:index\/network:Network\): The Docker engine does not/,
     );
     assert.deepEqual(
       error.failures.map(({ urn }) => lastPart(urn)),
-      ['service'],
+      ['network'],
     );
     const started = events.flatMap((event) => (event.kind === 'start' ? [event.name] : []));
-    assert.deepEqual(started, ['before']);
+    assert.deepEqual(started, ['before', 'network']);
     const summary = await destroy({ ...(await options('empty')), deleteData: false });
     assert.equal(summary.delete, 1);
   });

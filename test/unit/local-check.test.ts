@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkResource } from '../../local/check.ts';
+import { checkResource, checkRules, ruled } from '../../local/check.ts';
 import { type Registration, unknownValue } from '../../local/registration.ts';
 import { secret } from '../../local/secret-value.ts';
 
@@ -15,13 +15,12 @@ const noOptions: Registration['options'] = {
   refused: [],
 };
 
-function check(
+function registration(
   type: string,
   inputs: Record<string, unknown>,
   options: Partial<Registration['options']> = {},
-  rules: Parameters<typeof checkResource>[2] = () => [],
-) {
-  const registration: Registration = {
+): Registration {
+  return {
     urn: 'urn:pulumi:dev::p::t::n',
     type,
     name: 'n',
@@ -30,15 +29,18 @@ function check(
     dependencies: [],
     options: { ...noOptions, ...options },
   };
-  return checkResource(registration, inputs, rules);
+}
+
+function check(...[type, inputs, options]: Parameters<typeof registration>) {
+  return checkResource(registration(type, inputs, options), inputs);
 }
 
 const container = 'docker:index/container:Container';
 
 test('a type that the runner cannot make is refused with those that it can', () => {
   assert.throws(
-    () => check('docker:index/service:Service', {}),
-    /cannot make a docker:index\/service:Service; it makes docker:index\/container:Container,/,
+    () => check('docker:index/plugin:Plugin', {}),
+    /cannot make a docker:index\/plugin:Plugin; it makes docker:index\/container:Container,/,
   );
   assert.throws(() => check('toString', {}), /cannot make a toString/);
 });
@@ -64,14 +66,16 @@ test('all wrong inputs are said at once', () => {
   );
 });
 
-test('an image that would be pushed to a registry is refused', () => {
+test('an image is pushed to the registry of its name, and to no other', () => {
   const image = 'docker:index/image:Image';
-  const inputs = { imageName: 'a', build: { context: '..' }, buildOnPreview: false };
-  assert.throws(() => check(image, { ...inputs, skipPush: false }), /skipPush must be true here/);
+  const inputs = { imageName: 'r:5000/a:t', build: { context: '..' }, buildOnPreview: false };
+  assert.throws(() => check(image, inputs), /registry must be said for an image that is pushed/);
+  const registry = { server: 'https://other/v2', username: 'u', password: secret('p') };
   assert.throws(
-    () => check(image, { ...inputs, skipPush: true, registry: { server: 'r' } }),
-    /registry is not supported/,
+    () => check(image, { ...inputs, registry }),
+    /imageName must begin with the registry that it is pushed to, "other\/"/,
   );
+  check(image, { ...inputs, registry: { server: 'r:5000' } });
   check(image, { ...inputs, skipPush: true });
 });
 
@@ -86,12 +90,16 @@ test('what a preview cannot know yet is right in any place', () => {
 test('rules see inputs in clear and the options, and what they say refuses the resource', () => {
   const seen: unknown[] = [];
   const inputs = { image: 'x', envs: secret(['TOKEN=1']) };
+  const rules = {
+    resource(resource: unknown) {
+      seen.push(resource);
+      return ['no tokens in envs [secrets-in-files]'];
+    },
+    stack: () => [],
+  };
+  const protectedOne = registration(container, inputs, { protect: true });
   assert.throws(
-    () =>
-      check(container, inputs, { protect: true }, (resource) => {
-        seen.push(resource);
-        return ['no tokens in envs [secrets-in-files]'];
-      }),
+    () => checkRules(ruled(protectedOne, inputs), rules),
     /It breaks a rule: no tokens in envs \[secrets-in-files\]/,
   );
   assert.deepEqual(seen, [

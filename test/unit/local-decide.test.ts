@@ -62,6 +62,37 @@ const cases: [string, Partial<Situation>, string, RegExp][] = [
     'replace',
     /: memory$/,
   ],
+  [
+    'someone else changed it',
+    { live: { is: 'changed', reason: 'changed on the Swarm since: image' } },
+    'update',
+    /since: image/,
+  ],
+  [
+    'it was never finished and an update finishes it',
+    { stored: { ...stored, complete: false }, type: { inPlace: 'all', resumes: true } },
+    'update',
+    /did not finish/,
+  ],
+  [
+    'what changes in place holds something that does not',
+    {
+      type: { inPlace: 'all', needsNew: () => ['memory.of'] },
+      inputs: { ...quiet.inputs, memory: 65 },
+    },
+    'replace',
+    /: memory, memory\.of$/,
+  ],
+  [
+    'it was never finished and now needs a new one',
+    {
+      stored: { ...stored, complete: false },
+      type: { inPlace: [], resumes: true },
+      inputs: { ...quiet.inputs, image: 'sha256:b' },
+    },
+    'replace',
+    /: image$/,
+  ],
   ['the files it is built from changed', { facts: {} }, 'replace', /files of the build context/],
   [
     'everything can change in place',

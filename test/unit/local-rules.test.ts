@@ -8,20 +8,27 @@ const folder = (name: string) =>
 const resource = { type: 't', name: 'forbidden', inputs: {}, options: {} };
 
 test('the rules beside a program are asked with the stack and its environment', async () => {
-  const inDev = await loadRules(folder('ruled'), 'dev');
-  assert.deepEqual(inDev(resource), ['"forbidden" in dev (dev)']);
-  assert.deepEqual(inDev({ ...resource, name: 'allowed' }), []);
-  const inProd = await loadRules(folder('ruled'), 'prod');
-  assert.deepEqual(inProd(resource), ['"forbidden" in prod (prod)']);
+  const inDev = await loadRules(folder('ruled'), { stack: 'one', environment: 'dev' });
+  assert.deepEqual(inDev.resource(resource), ['"forbidden" in one (dev)']);
+  assert.deepEqual(inDev.resource({ ...resource, name: 'allowed' }), []);
+  const inProd = await loadRules(folder('ruled'), { stack: 'two', environment: 'prod' });
+  assert.deepEqual(inProd.resource(resource), ['"forbidden" in two (prod)']);
+});
+
+test('rules about the whole stack are asked with all of its resources', async () => {
+  const { stack } = await loadRules(folder('ruled'), { stack: 'one', environment: 'dev' });
+  assert.deepEqual(stack([resource, resource]), ['one (dev) has "forbidden" 2 times']);
+  assert.deepEqual(stack([resource]), []);
 });
 
 test('a program without rules has none to break', async () => {
-  assert.deepEqual((await loadRules(folder('scenarios'), 'dev'))(resource), []);
+  const rules = await loadRules(folder('scenarios'), { stack: 'dev', environment: 'dev' });
+  assert.deepEqual([...rules.resource(resource), ...rules.stack([resource])], []);
 });
 
 test("the rules of the project's own program can be loaded", async () => {
   const infra = fileURLToPath(new URL('../../infra', import.meta.url));
-  const check = await loadRules(infra, 'dev');
+  const rules = await loadRules(infra, { stack: 'dev', environment: 'dev' });
   const container = { ...resource, type: 'docker:index/container:Container' };
-  assert.ok(check(container).length > 0, 'a container without any hardening breaks rules');
+  assert.ok(rules.resource(container).length > 0, 'a container without any hardening breaks rules');
 });

@@ -38,6 +38,7 @@ test('a docker:host that the runner does not speak is refused, with the way out'
   for (const host of ['ssh://me@host', 'https://host:2376', 'npipe:////./pipe/docker', 'host']) {
     assert.throws(() => parseDockerHost(host), /docker:host is ".*npx pulumi up/, host);
   }
+  assert.throws(() => parseDockerHost('ssh://me@host'), /does not speak SSH/);
 });
 
 test('a password has the length, the letters and the minimums that were asked for', () => {
