@@ -72,7 +72,8 @@ export async function rehearse(
   if (purpose === 'up') assertTrial(resources, options);
   const rules = await loadRules(project.programDir, {
     stack: options.stack,
-    environment: isProduction(resources, project, config) ? 'prod' : 'dev',
+    environment: isProduction(options.stack, resources, project, config) ? 'prod' : 'dev',
+    preview: purpose === 'preview',
   });
   for (const { urn, resource } of seen) {
     const broken = rules.resource(resource);
@@ -91,12 +92,15 @@ function foreseen(type: ResourceType, inputs: Record<string, unknown>) {
   return type.foreseen?.(reveal(inputs) as Record<string, unknown>) ?? {};
 }
 
+/** As the rules have it: what Swarm runs is production, and so is what is called so. */
 function isProduction(
+  stack: string,
   resources: readonly RuledResource[],
   project: Project,
   config: StackConfig,
 ): boolean {
   return (
+    stack === 'prod' ||
     config.values[`${project.name}:platform`] === 'swarm' ||
     resources.some(({ type }) => type === serviceType)
   );

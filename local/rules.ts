@@ -16,6 +16,8 @@ export interface RuleContext {
   stack: string;
   /** A stack of Swarm services is production, whatever its name. */
   environment: 'dev' | 'prod';
+  /** What is asked is what would be made. */
+  preview?: boolean;
 }
 
 /** What is wrong, a sentence each; none when all is well. */

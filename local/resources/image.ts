@@ -67,8 +67,11 @@ export const image: ResourceType = {
 };
 
 function problems({ imageName, registry, skipPush }: Inputs): string[] {
-  if (skipPush || registry === undefined) {
-    return skipPush ? [] : ['registry must be said for an image that is pushed (skipPush: false)'];
+  if (skipPush) return [];
+  if (registry === undefined) {
+    return /^([^/]*[.:][^/]*|localhost)\//.test(imageName)
+      ? []
+      : ['imageName must begin with the registry that it is pushed to, or skipPush be true'];
   }
   const host = hostOf(registry.server);
   return imageName.startsWith(`${host}/`)
@@ -78,7 +81,7 @@ function problems({ imageName, registry, skipPush }: Inputs): string[] {
 
 async function makeImage(context: Context, { imageName, build, registry, skipPush }: Inputs) {
   const docker = await context.docker();
-  const target = skipPush ? undefined : registry;
+  const target = skipPush ? undefined : (registry ?? { server: imageName });
   // Before the build, which may take long, and whose result could not be used.
   if (target !== undefined) await checkLogin(docker, target);
   const files = await findContext(context.programDir, { build });

@@ -10,7 +10,7 @@ export interface Task {
     State: string;
     /** Why it failed, or why it waits. */
     Err?: string;
-    ContainerStatus?: { ContainerID?: string };
+    ContainerStatus?: { ContainerID?: string; ExitCode?: number };
   };
 }
 
@@ -68,14 +68,25 @@ export function servingBefore(
   return all.filter((task) => isRunning(task) && !fresh.has(task.ID)).length;
 }
 
-/** The tasks that say why they do not run, the newest first. */
+/**
+ * Why a task does not run; undefined when nothing is wrong with it. A service that ends in order
+ * when it is stopped as unhealthy leaves no error behind.
+ */
+function complaint({ Status }: Task): string | undefined {
+  if (Status.Err) return Status.Err;
+  return Status.State === 'complete'
+    ? `ended with exit status ${Status.ContainerStatus?.ExitCode ?? 0}, by itself or because its health check failed`
+    : undefined;
+}
+
+/** The tasks that do not run as they should, the newest first. */
 export function troubled(tasks: readonly Task[]): Task[] {
   return tasks
-    .filter(({ Status }) => Status.Err !== undefined && Status.Err !== '')
+    .filter((task) => complaint(task) !== undefined)
     .sort((a, b) => (a.CreatedAt < b.CreatedAt ? 1 : a.CreatedAt > b.CreatedAt ? -1 : 0));
 }
 
 /** What tasks say, each once. */
 export function errorsOf(tasks: readonly Task[]): string[] {
-  return [...new Set(troubled(tasks).map(({ Status }) => String(Status.Err)))];
+  return [...new Set(troubled(tasks).map((task) => String(complaint(task))))];
 }

@@ -118,6 +118,7 @@ function withoutEngine(programDir: string): Context {
     isOwn: () => false,
     progress: () => {},
     warn: () => {},
-    removeContainers: none,
+    isKnown: () => false,
+    removeUsers: none,
   };
 }

@@ -199,7 +199,10 @@ describe('the runner on a real Swarm', { skip }, () => {
     );
     assert.match(error.message, /Swarm rolled the update back/);
     assert.match(error.message, /The old version still serves \(2 of its tasks are running\)/);
-    assert.match(error.message, /The new tasks say: ".*unhealthy container"/);
+    assert.match(
+      error.message,
+      /The new tasks say: "ended with exit status 0, .*its health check failed"/,
+    );
     assert.match(error.message, /See more with: docker service ps --no-trunc \S+-service/);
     assert.deepEqual(
       (await told()).map(({ greeting }) => greeting),

@@ -69,7 +69,9 @@ test('all wrong inputs are said at once', () => {
 test('an image is pushed to the registry of its name, and to no other', () => {
   const image = 'docker:index/image:Image';
   const inputs = { imageName: 'r:5000/a:t', build: { context: '..' }, buildOnPreview: false };
-  assert.throws(() => check(image, inputs), /registry must be said for an image that is pushed/);
+  const local = { ...inputs, imageName: 'lakehouse-mcp/a:t' };
+  assert.throws(() => check(image, local), /imageName must begin with the registry .*or skipPush/);
+  check(image, inputs);
   const registry = { server: 'https://other/v2', username: 'u', password: secret('p') };
   assert.throws(
     () => check(image, { ...inputs, registry }),

@@ -69,9 +69,14 @@ test('errors of tasks are said once each, the newest first', () => {
     task('failed', { err: 'exit (1)' }),
     task('rejected', { err: 'No such image' }),
     task('running'),
-    task('failed', { err: '' }),
+    task('shutdown'),
   ];
   assert.deepEqual(errorsOf(tasks), ['No such image', 'exit (1)']);
+});
+
+test('a task that ended in order although it shall run is in trouble too', () => {
+  const [said = ''] = errorsOf([task('complete')]);
+  assert.match(said, /^ended with exit status 0, by itself or because its health check failed$/);
 });
 
 test('what serves of the old version is counted, also after a roll back', () => {
