@@ -31,11 +31,16 @@ export async function findSyft(): Promise<Syft> {
         '  brew install syft                                         (Homebrew)',
       ],
     });
-  // It would tell its maker's server its version at every run.
-  const env = { ...process.env, SYFT_CHECK_FOR_APP_UPDATE: 'false' };
+  const env = {
+    ...process.env,
+    // It would tell its maker's server its version at every run.
+    SYFT_CHECK_FOR_APP_UPDATE: 'false',
+    // Packages are listed, not each of the thousands of files that belong to one.
+    SYFT_FILE_METADATA_SELECTION: 'none',
+  };
   const { stdout } = await run(program, ['version'], { env });
   return {
-    version: /^Version:\s*(\S+)/m.exec(stdout)?.[1] ?? 'of unknown version',
+    version: /^Version:\s*v?(\d\S*)/m.exec(stdout)?.[1] ?? 'of unknown version',
     scan: async (archive, target, image, signal) => {
       const words = [
         'scan',
