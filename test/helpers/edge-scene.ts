@@ -144,10 +144,13 @@ async function startCaddy(
   const early: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => log.push(JSON.parse(line)));
   createInterface({ input: child.stderr }).on('line', (line) => early.push(line));
-  await eventually('Caddy answers', async () => {
-    if (child.exitCode !== null) throw new Error(`Caddy ended: ${early.join('\n')}`);
+  const answers = eventually('Caddy answers', async () => {
     return (await request(`http://127.0.0.1:${operations}/livez`)).statusCode === 200;
   });
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error(early.join('\n'))));
+  await Promise.race([answers, ended]);
+  // Of no interest from now on.
+  ended.catch(() => {});
   return child;
 }
 

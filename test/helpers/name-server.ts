@@ -1,6 +1,7 @@
-/** A DNS server on the loopback address that knows the A records it is told (RFC 1035, section 4.1). */
+/** A DNS server on the loopback address that knows the A records it is told (RFC 1035, sections 4.1 and 4.2). */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 
 const A = 1;
 const HEADER_BYTES = 12;
@@ -16,8 +17,7 @@ export interface NameServer {
 
 export async function startNameServer(): Promise<NameServer> {
   const known = new Map<string, readonly string[]>();
-  const socket = createSocket('udp4');
-  socket.on('message', (query, peer) => {
+  const answer = (query: Buffer): Buffer => {
     const { name, type, end } = questionOf(query);
     const addresses = known.get(name.toLowerCase()) ?? [];
     const records = type === A ? addresses : [];
@@ -27,17 +27,34 @@ export async function startNameServer(): Promise<NameServer> {
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(records.length, 6);
     const answers = records.map((ip) => Buffer.from([...ANSWER, ...ip.split('.').map(Number)]));
-    const reply = Buffer.concat([header, query.subarray(HEADER_BYTES, end), ...answers]);
-    socket.send(reply, peer.port, peer.address);
+    return Buffer.concat([header, query.subarray(HEADER_BYTES, end), ...answers]);
+  };
+  // Over TCP each message has its length before it; one short message comes in one piece on the loopback address.
+  const server = createServer((connection) => {
+    connection.on('error', () => {});
+    connection.on('data', (data) => {
+      const reply = answer(data.subarray(2));
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(reply.length);
+      connection.end(Buffer.concat([length, reply]));
+    });
   });
-  socket.bind(0, '127.0.0.1');
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const socket = createSocket('udp4');
+  socket.on('message', (query, peer) => {
+    socket.send(answer(query), peer.port, peer.address);
+  });
+  socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');
   return {
-    address: `127.0.0.1:${socket.address().port}`,
+    address: `127.0.0.1:${port}`,
     set: (name, addresses) => {
       known.set(name, addresses);
     },
     close: () => {
+      server.close();
       socket.close();
     },
   };
