@@ -91,7 +91,7 @@ describe('an image for a registry', { skip }, () => {
     const message = await failure('a wrong password');
     assert.match(
       message,
-      /The login as "me" at the registry 127\.0\.0\.1:\d+ failed: .*unauthorized/,
+      /The login as "me" at the registry 127\.0\.0\.1:\d+ failed: .*unauthorized/i,
     );
     assert.match(message, /settings registry, registryUsername and registryPassword/);
     await assert.rejects(docker.getImage(`${server}/team/image:test`).inspect(), /No such image/i);
