@@ -1,4 +1,5 @@
 /** `scripts/preview-ci`: the arguments, the stacks one after the other, the report. */
+import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -107,6 +108,8 @@ async function comparisonWith(
   configFile: string,
 ): Promise<Comparison> {
   const { signal } = interruption;
+  if (!existsSync(join(base.project, `Pulumi.${stack}.yaml`)))
+    return { unknown: `There is no Pulumi.${stack}.yaml in ${base.name}: the stack is new.` };
   const program = (folder: string, file: string): Program => ({
     project: folder,
     stack,

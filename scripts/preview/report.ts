@@ -97,7 +97,7 @@ function compared(comparison: Comparison, base: string): string {
   const title = `**Against ${inlineCode(base)}**`;
   if ('unknown' in comparison)
     return [
-      `${title}: cannot be said, since the program there does not run with this config.`,
+      `${title}: there is nothing to compare with.`,
       codeBlock(shortened(comparison.unknown, MOST_IN_REMARK)),
     ].join('\n\n');
   const { changes } = comparison;

@@ -18,6 +18,13 @@ const PASSWORD = 'random:index/randomPassword:RandomPassword';
 const told = (changes: readonly Change[]) =>
   changes.map(({ operation, type, name, reason }) => `${operation} ${type} ${name}: ${reason}`);
 
+/** What a stack of the repository registers now. */
+async function planned(scratch: Scratch, stack: string): Promise<PlannedResource[]> {
+  const configFile = await scratch.stackConfig(repository, stack, stack);
+  const { passphrase } = scratch;
+  return planProgram({ project: repository, stack, configFile, passphrase });
+}
+
 describe('an upgrade of the dev stack from 0.1.0', () => {
   let scratch: Scratch;
   let earlier: PlannedResource[];
@@ -25,10 +32,8 @@ describe('an upgrade of the dev stack from 0.1.0', () => {
   let changes: Change[];
   before(async () => {
     scratch = await Scratch.make();
-    const configFile = await scratch.stackConfig(repository, 'dev', 'now');
-    const { passphrase } = scratch;
     earlier = JSON.parse(await readFile(FIXTURE, 'utf8'));
-    now = await planProgram({ project: repository, stack: 'dev', configFile, passphrase });
+    now = await planned(scratch, 'dev');
     changes = compare(earlier, now);
   });
   after(() => scratch.remove());
@@ -63,12 +68,21 @@ describe('an upgrade of the dev stack from 0.1.0', () => {
     );
     assert.deepEqual(forgotten, [], 'give the new resource an alias with the former name');
   });
+});
 
-  it('is made of resources whose changes are understood', () => {
-    const unknown = now.filter(({ type }) => resourceTypes[type] === undefined);
-    assert.deepEqual(
-      unknown.map(({ type }) => type),
-      [],
-    );
-  });
+describe('the stacks of the repository', () => {
+  for (const stack of ['dev', 'prod'])
+    it(`are made of resources whose changes are understood (${stack})`, async () => {
+      const scratch = await Scratch.make();
+      try {
+        const types = (await planned(scratch, stack)).map(({ type }) => type);
+        assert.ok(types.length > 0);
+        assert.deepEqual(
+          types.filter((type) => resourceTypes[type] === undefined),
+          [],
+        );
+      } finally {
+        await scratch.remove();
+      }
+    });
 });

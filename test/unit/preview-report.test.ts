@@ -103,7 +103,7 @@ describe('the report of a preview', () => {
 
   it('says why it cannot compare', () => {
     const text = report('', { comparison: { unknown: '"prod" needs the Swarm platform' } });
-    assert.match(text, /Against ` abc1234 `\*\*: cannot be said/);
+    assert.match(text, /Against ` abc1234 `\*\*: there is nothing to compare with/);
     assert.match(text, /"prod" needs the Swarm platform/);
   });
 
