@@ -6,7 +6,7 @@ const EXEC_MS = 10_000;
 /** What asks for a path of the operations port: the kit's own probe, or, in the edge's image, wget. */
 const probe = (component: string, path: string): string[] =>
   component === 'edge'
-    ? ['wget', '-q', '-T', '4', '-O', '-', `http://127.0.0.1:9090/${path}`]
+    ? ['wget', '-q', '-O', '-', `http://127.0.0.1:9090/${path}`]
     : ['node', '/app/images/kit/src/probe.js', path];
 
 /**
