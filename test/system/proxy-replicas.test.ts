@@ -314,10 +314,15 @@ describe('replicas that are replaced under load', () => {
     // Longer than the second that names take to move on, by what a busy machine may add.
     const env = { STOP_DELAY: '6', CHILD_COUNT: '2' };
     const old = await Promise.all([replica(env), replica(env)]);
+    const replicas = [...old];
+    let over = false;
+    t.after(() => {
+      over = true;
+      return Promise.all(replicas.map((one) => one[Symbol.asyncDispose]()));
+    });
     await using between = await startForwarder(...old.map(({ port }) => port));
     const failures: string[] = [];
     let calls = 0;
-    let over = false;
     const callers = Array.from({ length: CALLERS }, async (_, caller) => {
       const session = await openSession(between.url);
       for (let i = 0; !over; i++) {
@@ -344,7 +349,6 @@ describe('replicas that are replaced under load', () => {
       await until(() => calls > before + 5 * CALLERS, PATIENCE_MS);
     };
     await progress();
-    const replicas = [...old];
     for (const [i, leaving] of old.entries()) {
       const coming = await replica(env);
       replicas.push(coming);
@@ -365,6 +369,5 @@ describe('replicas that are replaced under load', () => {
     await Promise.all(callers);
     t.diagnostic(`${calls} calls`);
     assert.deepEqual(failures, []);
-    await Promise.all(replicas.map((one) => one[Symbol.asyncDispose]()));
   });
 });
