@@ -14,7 +14,8 @@ export async function doctor(project: string, options: DoctorOptions): Promise<n
   const findings: Finding[] = [];
   for await (const found of diagnose(project, options.stack)) {
     const fix = found.fix?.map((line) => forStack(line, options.stack));
-    const finding: Finding = fix === undefined ? found : { ...found, fix };
+    const text = forStack(found.text, options.stack);
+    const finding: Finding = { ...found, text, ...(fix === undefined ? {} : { fix }) };
     findings.push(finding);
     if (options.json) continue;
     const sign = { ok: style.good('✓'), problem: style.bad('✗'), note: style.dim('·') }[
