@@ -98,7 +98,7 @@ export function productionProblems(
 }
 
 function dremioProblems(raw: Partial<Raw>): string[] {
-  const { demo, dremioUrl, dremioPassword, dremioInternal } = raw;
+  const { demo, dremioUrl, dremioUsername, dremioPassword, dremioInternal } = raw;
   const open = dremioUrl?.protocol === 'http:' && dremioInternal !== true;
   return [
     ...(demo
@@ -114,7 +114,7 @@ function dremioProblems(raw: Partial<Raw>): string[] {
       : []),
     ...(dremioPassword === undefined
       ? []
-      : passwordProblems(dremioPassword).map(
+      : passwordProblems(dremioPassword, dremioUsername).map(
           (problem) =>
             `"dremioPassword" ${problem}. Change it in Dremio, then: ${command('dremioPassword')}`,
         )),

@@ -1,0 +1,149 @@
+/**
+ * A production stack of a test's own on this machine's one-node Swarm: base images in a registry of the test, the
+ * demo as a Dremio outside, TLS by an authority of the stack.
+ */
+import { randomBytes } from 'node:crypto';
+import type Docker from 'dockerode';
+import { baseImageOnEngine } from './base-image.ts';
+import { buildCaddyImages } from './caddy-image.ts';
+import { DREMIO_PASSWORD, dremioOnThisMachine } from './demo-on-machine.ts';
+import { CADDY, goProgram } from './go-program.ts';
+import { lakehouse, lakehouseOk } from './lakehouse-command.ts';
+import { noRegistry, TestRegistry } from './registry.ts';
+import { docker, freePort, removeImages } from './stack.ts';
+
+/** The engine wants a login where none is needed, too. */
+const NO_LOGIN = { username: '', password: '', serveraddress: '' };
+
+export const DOMAIN = 'mcp.lakes.test';
+
+/** Why tests of production are skipped, for `skip`; `false` when they are not. */
+export async function noProduction(): Promise<string | false> {
+  if (noRegistry) return noRegistry;
+  const { Swarm } = await docker.info();
+  if (Swarm?.LocalNodeState !== 'active' || !Swarm.ControlAvailable)
+    return 'SKIPPED: this Docker engine is no Swarm manager (docker swarm init)';
+  return (await goProgram(CADDY)).skip;
+}
+
+export interface ProductionStack extends AsyncDisposable {
+  readonly name: string;
+  readonly httpsPort: number;
+  readonly httpPort: number;
+  /** `https://…/mcp`, whose host only this machine's test knows the address of. */
+  readonly url: string;
+  readonly ca: string;
+  key(): Promise<string>;
+  /** `up` again, with more arguments. */
+  up(args?: readonly string[], input?: string): ReturnType<typeof lakehouse>;
+  /** Any command on this stack. */
+  run(args: readonly string[], input?: string): ReturnType<typeof lakehouse>;
+}
+
+/** Tags an image of the engine for a registry and pushes it. @returns its reference by digest */
+async function push(registry: TestRegistry, local: string, repository: string): Promise<string> {
+  const name = `${registry.address}/${repository}`;
+  const source = docker.getImage(local);
+  await source.tag({ repo: name, tag: 'test' });
+  const image = docker.getImage(`${name}:test`);
+  const stream = await image.push({ authconfig: NO_LOGIN });
+  const digest = await new Promise<string>((resolve, reject) => {
+    let found = '';
+    docker.modem.followProgress(
+      stream,
+      (error) => (error ? reject(error) : resolve(found)),
+      (progress: { aux?: { Digest?: string } }) => {
+        found = progress.aux?.Digest ?? found;
+      },
+    );
+  });
+  await image.remove();
+  return `${name}@${digest}`;
+}
+
+/** Labels the only node, if nobody did; without the label nothing would be placed. */
+async function labelNode(): Promise<void> {
+  const [node] = (await docker.listNodes()) as (Docker.Node & {
+    ID: string;
+    Version: { Index: number };
+    Spec: { Labels: Record<string, string> };
+  })[];
+  if (node === undefined || node.Spec.Labels.lakehouse === 'true') return;
+  await docker.getNode(node.ID).update({
+    ...node.Spec,
+    Labels: { ...node.Spec.Labels, lakehouse: 'true' },
+    version: node.Version.Index,
+  });
+}
+
+/** Deploys it by the runner, as a trial; everything is taken away when it is disposed of. */
+export async function deployProduction(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<ProductionStack> {
+  const name = `t-${randomBytes(3).toString('hex')}`;
+  await using made = new AsyncDisposableStack();
+  await labelNode();
+  const registry = await TestRegistry.start();
+  made.defer(() => registry.stop());
+  const dremio = await dremioOnThisMachine();
+  made.defer(() => dremio.stop());
+  const base = await baseImageOnEngine(docker);
+  if (base === undefined) throw new Error('no base image on this engine; run "npm run up" first');
+  const { path: caddy } = await goProgram(CADDY);
+  const caddyTag = `lakehouse-test-production:${name}`;
+  await buildCaddyImages(caddy, base, caddyTag);
+  for (const kind of ['debian', 'busybox'])
+    made.defer(() => docker.getImage(`${caddyTag}-${kind}`).remove({ force: true }));
+  const [httpsPort, httpPort] = [await freePort(), await freePort()];
+  const config = {
+    platform: 'swarm',
+    demo: 'false',
+    domain: DOMAIN,
+    dremioUrl: dremio.url,
+    dremioInternal: 'true',
+    dremioUsername: 'analyst',
+    tlsMode: 'internal',
+    httpsPort: String(httpsPort),
+    httpPort: String(httpPort),
+    nodeImage: await push(registry, base, 'node'),
+    caddyImage: await push(registry, `${caddyTag}-busybox`, 'caddy'),
+    ...settings,
+  };
+  const run = (args: readonly string[], input = '') => {
+    const [command = '', ...rest] = args;
+    return lakehouse([command, '--stack', name, ...rest], { input });
+  };
+  const up = (args: readonly string[] = [], input = '') =>
+    run(['up', '--engine', 'local', '--trial', ...args], input);
+  made.defer(async () => {
+    await lakehouseOk(['down', '--stack', name, '--delete-data', '--yes']);
+    await removeImages(name);
+  });
+  const set = Object.entries(config).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  const first = await up([...set, '--set-secret', 'dremioPassword'], `${DREMIO_PASSWORD}\n`);
+  if (first.code !== 0)
+    throw new Error(`up ended with ${first.code}:\n${first.stdout}\n${first.stderr}`);
+  const output = async (key: string) => {
+    const { stdout } = await lakehouseOk([
+      'output',
+      '--stack',
+      name,
+      key,
+      '--show-secrets',
+      '--json',
+    ]);
+    return JSON.parse(stdout) as unknown;
+  };
+  const everything = made.move();
+  return {
+    name,
+    httpsPort,
+    httpPort,
+    url: String(await output('mcpUrl')),
+    ca: String(await output('caCertificate')),
+    key: async () => ((await output('mcpKeys')) as { default: string }).default,
+    up,
+    run,
+    [Symbol.asyncDispose]: () => everything.disposeAsync(),
+  };
+}
