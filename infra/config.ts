@@ -69,6 +69,8 @@ export interface Config {
   /** Whether the made key before the current one is valid, too. */
   readonly mcpKeyOverlap: boolean;
   readonly sessionSecretGeneration: number;
+  /** Whether ids of the next generation are valid already, and those of the one before no more. */
+  readonly sessionSecretNext: boolean;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly serverMode: readonly string[];
@@ -130,6 +132,7 @@ export function loadConfig(): Config {
     mcpKeyGeneration: settled.mcpKeyGeneration,
     mcpKeyOverlap: settled.mcpKeyOverlap,
     sessionSecretGeneration: settled.sessionSecretGeneration,
+    sessionSecretNext: settled.sessionSecretNext,
     allowedHosts: settled.allowedHosts ?? [],
     allowedOrigins: settled.allowedOrigins ?? [],
     serverMode: settled.serverMode,

@@ -42,7 +42,7 @@ export interface DremioMcpArgs {
   readonly egress: readonly Network[];
   /** Bearer keys of MCP clients, by name. */
   readonly keys: pulumi.Output<ClientKeys>;
-  /** Signs session ids; those of the one before stay valid. */
+  /** Signs session ids; those of the one beside it are valid, too. */
   readonly sessionSecret: MadeSecret;
 }
 
@@ -153,6 +153,6 @@ export class DremioMcp extends pulumi.ComponentResource {
   }
 }
 
-/** A line for each that is valid, the current one first. */
-const lines = ({ current, previous }: MadeSecret): pulumi.Output<string> =>
-  previous === undefined ? current : pulumi.interpolate`${current}\n${previous}`;
+/** A line for each that is valid; the first signs. */
+const lines = ({ current, beside }: MadeSecret): pulumi.Output<string> =>
+  beside === undefined ? current : pulumi.interpolate`${current}\n${beside}`;

@@ -37,7 +37,12 @@ const { proxy } = new DremioMcp(
     egress,
     monitoring,
     keys,
-    sessionSecret: madeSecret('session-secret', config.sessionSecretGeneration, true, stack),
+    sessionSecret: madeSecret(
+      'session-secret',
+      config.sessionSecretGeneration,
+      config.sessionSecretNext ? 'next' : 'previous',
+      stack,
+    ),
   },
   { parent: stack },
 );
@@ -73,9 +78,10 @@ export const caCertificate = front?.authority;
 /** One client, whose key before the current one may still be valid. */
 function madeKeys(): pulumi.Output<ClientKeys> {
   const { mcpKeyGeneration, mcpKeyOverlap } = config;
-  const { current, previous } = madeSecret('mcp-key', mcpKeyGeneration, mcpKeyOverlap, stack);
+  const beside = mcpKeyOverlap ? 'previous' : 'none';
+  const made = madeSecret('mcp-key', mcpKeyGeneration, beside, stack);
   return pulumi
-    .all([current, previous])
+    .all([made.current, made.beside])
     .apply(
       ([key, before]): ClientKeys => ({ default: before === undefined ? key : [key, before] }),
     );

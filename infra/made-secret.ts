@@ -1,21 +1,23 @@
 import type * as pulumi from '@pulumi/pulumi';
 import * as random from '@pulumi/random';
 
-/** A secret that the program makes, and the one before it. */
+/** A secret that the program makes, and another that is valid beside it while it is rotated. */
 export interface MadeSecret {
   readonly current: pulumi.Output<string>;
-  /** None in generation 0. */
-  readonly previous?: pulumi.Output<string>;
+  readonly beside?: pulumi.Output<string>;
 }
 
+/** Which other generation is there: the one before, the one to come, or neither. */
+export type Beside = 'previous' | 'next' | 'none';
+
 /**
- * Makes a secret that can be rotated: two slots, of which each generation fills one anew and leaves the other, with
- * the generation before it, alone. @param keepsPrevious whether the other slot is still there
+ * Makes a secret that can be rotated: two slots, of which each generation fills one anew and leaves the other alone.
+ * @param beside `previous` is none in generation 0
  */
 export function madeSecret(
   name: string,
   generation: number,
-  keepsPrevious: boolean,
+  beside: Beside,
   parent: pulumi.Resource,
 ): MadeSecret {
   const slot = (number: number) =>
@@ -29,8 +31,6 @@ export function madeSecret(
       },
       { parent },
     ).result;
-  return {
-    current: slot(generation),
-    ...(generation > 0 && keepsPrevious ? { previous: slot(generation - 1) } : {}),
-  };
+  const other = { previous: generation - 1, next: generation + 1, none: -1 }[beside];
+  return { current: slot(generation), ...(other < 0 ? {} : { beside: slot(other) }) };
 }

@@ -55,6 +55,7 @@ export const keys = {
   mcpKeyGeneration: generation,
   mcpKeyOverlap: flag,
   sessionSecretGeneration: generation,
+  sessionSecretNext: flag,
   domain: matching(HOST, 'a host name in small letters', 'mcp.your-company.com'),
   publicUrl: matching(
     /^https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[A-Za-z0-9._~-]+)*$/,
@@ -140,6 +141,7 @@ const withDefault = [
   'mcpKeyGeneration',
   'mcpKeyOverlap',
   'sessionSecretGeneration',
+  'sessionSecretNext',
   'httpsPort',
   'httpPort',
   'tlsMode',

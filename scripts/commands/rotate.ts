@@ -125,7 +125,7 @@ interface Order {
 
 /** Changes and deploys, while clients of our own call. @throws CommandError when the new key does not work after */
 async function carryOut(order: Order, context: ChangeContext): Promise<KeyReport[]> {
-  const { config, passphrase, plan, present, secrets, how } = order;
+  const { config, plan, present } = order;
   const { startProbe } = await import('../mcp/probe.ts');
   const started = performance.now();
   const probes: { key: KeyReport['key']; began: number; probe: Probe }[] = [];
@@ -136,12 +136,7 @@ async function carryOut(order: Order, context: ChangeContext): Promise<KeyReport
   };
   try {
     if (present !== undefined) await workingBefore(begin('present', present), present.url, context);
-    const set = Object.fromEntries(
-      Object.entries(plan.set).map(([key, value]) => [fullKey(key), value]),
-    );
-    await config.change({ set, secrets: [], unset: [] }, secrets);
-    await config.save();
-    const { endpoint } = await bringUp(config, passphrase, how, context);
+    const endpoint = await deploySteps(order, context);
     const changed = endpoint !== undefined && endpoint.key !== present?.key;
     const [first] = probes;
     if (changed && first !== undefined) first.key = 'old';
@@ -151,6 +146,23 @@ async function carryOut(order: Order, context: ChangeContext): Promise<KeyReport
     await Promise.all(probes.map(({ probe }) => probe.stop()));
   }
   return probes.map(({ key, began, probe }) => ({ key, began, noticed: probe.noticed }));
+}
+
+/** @returns where the stack is reached after the last step; undefined where it is not from here */
+async function deploySteps(
+  { config, passphrase, plan, secrets, how }: Order,
+  context: ChangeContext,
+): Promise<Access | undefined> {
+  let endpoint: Access | undefined;
+  for (const step of plan.steps) {
+    const set = Object.fromEntries(
+      Object.entries(step).map(([key, value]) => [fullKey(key), value]),
+    );
+    await config.change({ set, secrets: [], unset: [] }, secrets);
+    await config.save();
+    ({ endpoint } = await bringUp(config, passphrase, how, context));
+  }
+  return endpoint;
 }
 
 /** A stack that serves nobody is rotated, too: that may be why. But then it is said. */

@@ -8,8 +8,8 @@ export const ROTATIONS = ['mcp-key', 'dremio-password', 'session-secret'] as con
 export type Rotation = (typeof ROTATIONS)[number];
 
 export interface RotationPlan {
-  /** Settings to change, by short key. */
-  readonly set: Readonly<Record<string, string>>;
+  /** Settings to change, by short key; one deployment after the other. */
+  readonly steps: readonly Readonly<Record<string, string>>[];
   /** A secret setting that the user gives anew, by short key. */
   readonly secret?: string;
   /** What happens to clients, told before. */
@@ -51,7 +51,7 @@ function newKey(settings: Settings): RotationPlan {
       ],
     );
   return {
-    set: { mcpKeyGeneration: next(settings, 'mcpKeyGeneration'), mcpKeyOverlap: 'true' },
+    steps: [{ mcpKeyGeneration: next(settings, 'mcpKeyGeneration'), mcpKeyOverlap: 'true' }],
     before: [
       'A new key is made. The present one stays valid beside it, so clients notice nothing.',
       ...proxiesTakeTurns(settings),
@@ -71,7 +71,7 @@ function endOldKey(settings: Settings): RotationPlan {
       'Begin one: npm run rotate -- mcp-key',
     ]);
   return {
-    set: { mcpKeyOverlap: 'false' },
+    steps: [{ mcpKeyOverlap: 'false' }],
     before: [
       'The old key ends: clients that still use it are refused (401) from then on. Those with the present key notice nothing.',
       ...proxiesTakeTurns(settings),
@@ -83,10 +83,17 @@ function endOldKey(settings: Settings): RotationPlan {
 
 function sessionSecret(settings: Settings): RotationPlan {
   return {
-    set: { sessionSecretGeneration: next(settings, 'sessionSecretGeneration') },
+    // A replica that signs with the new one must find the others knowing it.
+    steps: [
+      { sessionSecretNext: 'true' },
+      {
+        sessionSecretGeneration: next(settings, 'sessionSecretGeneration'),
+        sessionSecretNext: 'false',
+      },
+    ],
     before: [
-      'A new secret signs session ids. The one before stays accepted, so open sessions go on; those that are older',
-      'than the last rotation before this one end, and their clients open new ones.',
+      'A new secret is made known to every proxy, and then signs session ids: two deployments. The one before stays',
+      'accepted, so open sessions go on; those older than the last rotation before this one end, and their clients open new ones.',
       ...(platformOf(settings) === 'swarm'
         ? proxiesTakeTurns(settings)
         : ['The proxy is started anew for it: calls fail for some seconds.']),
@@ -102,7 +109,7 @@ function dremioPassword(settings: Settings): RotationPlan {
       'With your own Dremio: npm run up -- --set demo=false --set dremioUrl=… --set dremioUsername=… --set-secret dremioPassword',
     ]);
   return {
-    set: {},
+    steps: [{}],
     secret: 'dremioPassword',
     before: [
       `The refresher logs in as "${settings.get('dremioUsername') ?? '?'}" with the new password, which Dremio must know already.`,

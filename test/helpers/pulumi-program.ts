@@ -11,7 +11,7 @@ const COMPILE_CACHE = `${root}/node_modules/.cache/test-compile`;
 const recorder = fileURLToPath(new URL('../fixtures/stack/record.ts', import.meta.url));
 
 /** Defaults that Pulumi.yaml declares, as Pulumi hands them to the program. */
-function defaults(): Record<string, string> {
+export function defaults(): Record<string, string> {
   const { config } = parse(readFileSync(`${root}/Pulumi.yaml`, 'utf8')) as {
     config: Record<string, { default?: unknown }>;
   };

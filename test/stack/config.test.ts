@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { recordProgram } from '../helpers/pulumi-program.ts';
+import { refusal } from '../helpers/refused-config.ts';
 
-/** The message a user sees when the program refuses a config. */
-async function refusal(options: Parameters<typeof recordProgram>[0]): Promise<string> {
-  const error = await recordProgram(options).then(
-    () => assert.fail('the program accepted the config'),
-    (problem: Error) => problem,
-  );
-  return error.message;
-}
-
-describe('the config of a stack', { concurrency: 2 }, () => {
+describe('the config of a stack', () => {
   it('is refused with every problem at once, each with the command that mends it', async () => {
-    const message = await refusal({
+    const { message } = await recordProgram({
       config: { demo: 'true', dremioUrl: 'ftp://x', mcpPrt: '3', mcpPort: '70000' },
-    });
+    }).then(
+      () => assert.fail('the program accepted the config'),
+      (problem: Error) => problem,
+    );
     assert.match(message, /has 4 problems/);
     assert.match(message, /"mcpPrt" is not a config key; did you mean "mcpPort"\?.*--unset mcpPrt/);
     assert.match(message, /"dremioUrl" is "ftp:\/\/x"; expected an http or https URL/);

@@ -59,12 +59,12 @@ const slots = (program: RecordedProgram, secret: string) =>
     .filter(({ name }) => name.startsWith(secret))
     .map(({ name, inputs }) => [name, (inputs.keepers as object | undefined) ?? null])
     .sort();
-const keyFile = (program: RecordedProgram) =>
+const fileOf = (program: RecordedProgram, name: string) =>
   Buffer.from(
-    (find(program, SECRET, 'lakehouse-prod-proxy-mcp-keys.json').inputs.data as { secret: string })
-      .secret,
+    (find(program, SECRET, name).inputs.data as { secret: string }).secret,
     'base64',
   ).toString();
+const keyFile = (program: RecordedProgram) => fileOf(program, 'lakehouse-prod-proxy-mcp-keys.json');
 
 describe('the production stack', () => {
   let program: RecordedProgram;
@@ -265,6 +265,18 @@ describe('the production stack with all that can be chosen', () => {
 });
 
 describe('what a production stack begins and ends with', { concurrency: 2 }, () => {
+  it('knows the next session secret before it signs with it', async () => {
+    const program = await production({ sessionSecretGeneration: '1', sessionSecretNext: 'true' });
+    assert.deepEqual(slots(program, 'session-secret'), [
+      ['session-secret', { generation: '2' }],
+      ['session-secret-2', { generation: '1' }],
+    ]);
+    assert.equal(
+      fileOf(program, 'lakehouse-prod-proxy-session-secret'),
+      'made-session-secret-2\nmade-session-secret',
+    );
+  });
+
   it('forgets the key before when the change of keys is finished', async () => {
     const program = await production({ mcpKeyGeneration: '1' });
     assert.deepEqual(slots(program, 'mcp-key'), [['mcp-key-2', { generation: '1' }]]);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { pack } from 'tar-stream';
-import { ensureBaseImage } from '../../scripts/base-image/ensure.ts';
+import { ensureImages } from '../../scripts/base-image/ensure.ts';
 import { isOnEngine, pullImage } from '../../scripts/base-image/pull.ts';
 import { StackConfig } from '../../scripts/config/stack-config.ts';
 import { dockerAddress } from '../../scripts/engine/docker-address.ts';
@@ -48,7 +48,7 @@ async function configWith(image: string, set: Record<string, string> = {}): Prom
 }
 
 const ensure = (config: StackConfig, install = true) =>
-  ensureBaseImage({ config, engine, install, display: quietDisplay(), signal });
+  ensureImages({ config, engine, install, display: quietDisplay(), signal });
 
 describe('a base image from a registry', { skip: noRegistry }, () => {
   let registry: ChildProcess;

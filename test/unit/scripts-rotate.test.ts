@@ -26,15 +26,15 @@ const refusal = (action: () => unknown): string => {
 
 describe('the rotation of the key', () => {
   it('makes the next one, and keeps the present one valid', () => {
-    assert.deepEqual(plan('mcp-key').set, { mcpKeyGeneration: '1', mcpKeyOverlap: 'true' });
+    assert.deepEqual(plan('mcp-key').steps, [{ mcpKeyGeneration: '1', mcpKeyOverlap: 'true' }]);
     const later = plan('mcp-key', { mcpKeyGeneration: '4', mcpKeyOverlap: 'false' });
-    assert.equal(later.set.mcpKeyGeneration, '5');
+    assert.equal(later.steps[0]?.mcpKeyGeneration, '5');
     assert.match(later.after.join('\n'), /--finish/);
   });
 
   it('ends the old one with --finish, and only when there is one', () => {
     const open = { mcpKeyGeneration: '1', mcpKeyOverlap: 'true' };
-    assert.deepEqual(plan('mcp-key', open, true).set, { mcpKeyOverlap: 'false' });
+    assert.deepEqual(plan('mcp-key', open, true).steps, [{ mcpKeyOverlap: 'false' }]);
     assert.match(
       refusal(() => plan('mcp-key', {}, true)),
       /No rotation of the key is open[\s\S]*Begin one: npm run rotate -- mcp-key/,
@@ -59,11 +59,16 @@ describe('the rotation of the key', () => {
 });
 
 describe('other rotations', () => {
-  it('count the session secret up, and ask for the password of one’s own Dremio', () => {
-    const secret = plan('session-secret', { sessionSecretGeneration: '1' });
-    assert.deepEqual(secret.set, { sessionSecretGeneration: '2' });
+  it('make the next session secret known to every proxy before one signs with it', () => {
+    assert.deepEqual(plan('session-secret', { sessionSecretGeneration: '1' }).steps, [
+      { sessionSecretNext: 'true' },
+      { sessionSecretGeneration: '2', sessionSecretNext: 'false' },
+    ]);
+  });
+
+  it('ask for the password of one’s own Dremio', () => {
     const password = plan('dremio-password', { dremioUsername: 'ann' });
-    assert.deepEqual([password.set, password.secret], [{}, 'dremioPassword']);
+    assert.deepEqual([password.steps, password.secret], [[{}], 'dremioPassword']);
     assert.match(password.before.join('\n'), /logs in as "ann"/);
     assert.match(
       refusal(() => plan('dremio-password', { demo: 'true' })),
