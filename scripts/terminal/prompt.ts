@@ -5,18 +5,23 @@ import { shortKey } from '../config/keys.ts';
 
 /**
  * Gets secrets by name: asked for on the terminal one by one without showing what is typed, or, when stdin is not
- * a terminal, read from it, one line each in the order of the names.
+ * a terminal, read from it in the order of the names, one line each, or PEM text to its last line.
  * @throws CommandError when one is missing or empty (exit 2), or the user pressed Ctrl-C (exit 130).
  */
 export async function readSecrets(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const secrets = new Map<string, string>();
-  const piped = process.stdin.isTTY ? undefined : await lines(process.stdin, names.length);
+  const piped = process.stdin.isTTY ? undefined : await values(process.stdin, names.length);
   for (const [index, key] of names.entries()) {
     const name = shortKey(key);
     const value =
       piped === undefined ? await askUnseen(`${name} (not shown): `) : (piped[index] ?? '');
     if (value === undefined)
       throw new CommandError(`Interrupted: no value for ${name}.`, { exitCode: EXIT.interrupted });
+    if (piped === undefined && PEM_BEGIN.test(value))
+      throw new CommandError(`${name} has several lines, which a terminal does not take.`, {
+        exitCode: EXIT.usage,
+        advice: [`Give it from its file: npm run up -- --set-secret ${name} < key.pem`],
+      });
     if (value === '')
       throw new CommandError(`No value for ${name}: nothing was typed or piped in.`, {
         exitCode: EXIT.usage,
@@ -64,18 +69,32 @@ function readLine(question: string, output: NodeJS.WritableStream): Promise<stri
   });
 }
 
-/** The first lines of a stream, without their ends; fewer when it ends before. */
-export async function lines(
+/** The first values of a stream, without their line ends; fewer when it ends before. */
+export async function values(
   stream: AsyncIterable<Buffer | string>,
   count: number,
 ): Promise<string[]> {
   let text = '';
   for await (const chunk of stream) {
     text += chunk.toString();
-    if (text.split('\n').length > count) break;
+    const end = text.lastIndexOf('\n');
+    if (end >= 0 && valuesOf(text.slice(0, end)).filter(isWhole).length >= count) break;
   }
-  return text
-    .split('\n')
-    .slice(0, count)
-    .map((line) => line.replace(/\r$/, ''));
+  return valuesOf(text).slice(0, count);
+}
+
+const PEM_BEGIN = /^-----BEGIN /;
+const PEM_END = /^-----END .*-----$/;
+const isWhole = (value: string) =>
+  !PEM_BEGIN.test(value) || PEM_END.test(value.slice(value.lastIndexOf('\n') + 1));
+
+/** A line is a value; PEM text is one until its last line (RFC 7468). */
+function valuesOf(text: string): string[] {
+  const found: string[] = [];
+  for (const line of text.replace(/\r?\n$/, '').split(/\r?\n/)) {
+    const last = found.at(-1);
+    if (last !== undefined && !isWhole(last)) found[found.length - 1] = `${last}\n${line}`;
+    else found.push(line);
+  }
+  return found;
 }

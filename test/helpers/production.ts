@@ -3,7 +3,6 @@
  * demo as a Dremio outside, TLS by an authority of the stack.
  */
 import { randomBytes } from 'node:crypto';
-import type Docker from 'dockerode';
 import { baseImageOnEngine } from './base-image.ts';
 import { buildCaddyImages } from './caddy-image.ts';
 import { DREMIO_PASSWORD, dremioOnThisMachine } from './demo-on-machine.ts';
@@ -11,6 +10,7 @@ import { CADDY, goProgram } from './go-program.ts';
 import { lakehouse, lakehouseOk } from './lakehouse-command.ts';
 import { noRegistry, TestRegistry } from './registry.ts';
 import { docker, freePort, removeImages } from './stack.ts';
+import { labelNode, noSwarm } from './swarm.ts';
 
 /** The engine wants a login where none is needed, too. */
 const NO_LOGIN = { username: '', password: '', serveraddress: '' };
@@ -20,10 +20,7 @@ export const DOMAIN = 'mcp.lakes.test';
 /** Why tests of production are skipped, for `skip`; `false` when they are not. */
 export async function noProduction(): Promise<string | false> {
   if (noRegistry) return noRegistry;
-  const { Swarm } = await docker.info();
-  if (Swarm?.LocalNodeState !== 'active' || !Swarm.ControlAvailable)
-    return 'SKIPPED: this Docker engine is no Swarm manager (docker swarm init)';
-  return (await goProgram(CADDY)).skip;
+  return (await noSwarm()) || (await goProgram(CADDY)).skip;
 }
 
 export interface ProductionStack extends AsyncDisposable {
@@ -59,21 +56,6 @@ async function push(registry: TestRegistry, local: string, repository: string): 
   });
   await image.remove();
   return `${name}@${digest}`;
-}
-
-/** Labels the only node, if nobody did; without the label nothing would be placed. */
-async function labelNode(): Promise<void> {
-  const [node] = (await docker.listNodes()) as (Docker.Node & {
-    ID: string;
-    Version: { Index: number };
-    Spec: { Labels: Record<string, string> };
-  })[];
-  if (node === undefined || node.Spec.Labels.lakehouse === 'true') return;
-  await docker.getNode(node.ID).update({
-    ...node.Spec,
-    Labels: { ...node.Spec.Labels, lakehouse: 'true' },
-    version: node.Version.Index,
-  });
 }
 
 /** Deploys it by the runner, as a trial; everything is taken away when it is disposed of. */

@@ -13,12 +13,10 @@ import { destroy, type RunnerOptions, up } from '../../local/index.ts';
 import { containersOf, look, type Seen } from '../helpers/hardening-look.ts';
 import { type Check, checks, isFiller } from '../helpers/hardening-table.ts';
 import { deploy, docker, eventually, type TestStack } from '../helpers/stack.ts';
+import { labelNode, noSwarm } from '../helpers/swarm.ts';
 
 const swarmProject = fileURLToPath(new URL('../fixtures/rules/swarm', import.meta.url));
-const noSwarm =
-  (await docker.info()).Swarm?.ControlAvailable === true
-    ? false
-    : 'SKIPPED: this engine manages no Swarm (docker swarm init), so no task of one was looked at';
+const noTasks = await noSwarm();
 
 const titleOf = ({ cis, says }: Check) =>
   cis === undefined ? `S1 ${says}` : `S1 S2 ${cis} ${says}`;
@@ -119,7 +117,7 @@ describe('the containers of a stack', () => {
     }
   });
 
-  describe('made by the platform for Swarm', { skip: noSwarm }, () => {
+  describe('made by the platform for Swarm', { skip: noTasks }, () => {
     let folder: string;
     let options: RunnerOptions;
     let tasks: Seen[] = [];
@@ -137,6 +135,7 @@ describe('the containers of a stack', () => {
         stateDir: join(folder, 'state'),
         trial: true,
       };
+      await labelNode();
       await up(options);
       tasks = await eventually('both tasks are healthy', async () => {
         const ids = await containersOf(options.stack, 'swarm');
