@@ -1,28 +1,20 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { RecordedProgram, RecordedResource } from '../fixtures/stack/record.ts';
-import { type ProgramOptions, recordProgram } from '../helpers/pulumi-program.ts';
+import { recordProgram } from '../helpers/pulumi-program.ts';
+import { DIGEST, productionOptions } from '../helpers/recorded.ts';
 
 const SERVICE = 'docker:index/service:Service';
 const SECRET = 'docker:index/secret:Secret';
 const PASSWORD = 'random:index/randomPassword:RandomPassword';
 const NETWORK = 'docker:index/network:Network';
-const DIGEST = `sha256:${'5'.repeat(64)}`;
-
-const own: ProgramOptions = {
-  stack: 'prod',
-  config: {
-    platform: 'swarm',
-    domain: 'mcp.lakes.test',
-    dremioUrl: 'https://dremio.lakes.test:9047',
-    dremioUsername: 'analyst',
-    nodeImage: `registry.test/node@${DIGEST}`,
-    caddyImage: `registry.test/caddy@${DIGEST}`,
-  },
-  secrets: { dremioPassword: 'h5-Gr9.wq7-Lm2' },
+const production = (
+  config: Record<string, string> = {},
+  more: { preview?: boolean; secrets?: Record<string, string> } = {},
+) => {
+  const { secrets, ...rest } = more;
+  return recordProgram({ ...productionOptions(config, secrets), ...rest });
 };
-const production = (config: Record<string, string> = {}, more: Partial<ProgramOptions> = {}) =>
-  recordProgram({ ...own, ...more, config: { ...own.config, ...config } });
 
 const all = (program: RecordedProgram, type: string) =>
   program.resources.filter((resource) => resource.type === type);
@@ -214,7 +206,7 @@ describe('the production stack with all that can be chosen', () => {
         mcpKeyOverlap: 'true',
         sessionSecretGeneration: '1',
       },
-      { secrets: { ...own.secrets, registryPassword: 'word-of-the-registry' } },
+      { secrets: { registryPassword: 'word-of-the-registry' } },
     );
   });
 

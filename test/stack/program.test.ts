@@ -3,6 +3,7 @@ import { before, describe, it } from 'node:test';
 import { violations } from '../../infra/rules/index.ts';
 import type { RecordedProgram, RecordedResource } from '../fixtures/stack/record.ts';
 import { recordProgram } from '../helpers/pulumi-program.ts';
+import { plain } from '../helpers/recorded.ts';
 
 const CONTAINER = 'docker:index/container:Container';
 const SERVICES = ['demo', 'refresher', 'proxy'];
@@ -13,16 +14,6 @@ const find = (program: RecordedProgram, type: string, name: string): RecordedRes
   return found;
 };
 const container = (program: RecordedProgram, name: string) => find(program, CONTAINER, name);
-
-/** A container's inputs as the engine sees them: secrets unwrapped. */
-const plain = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null) return value;
-  const keys = Object.keys(value);
-  if (keys.length === 1 && keys[0] === 'secret')
-    return plain((value as { secret: unknown }).secret);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
-};
 
 describe('the dev stack with the demo Dremio', () => {
   let program: RecordedProgram;

@@ -8,15 +8,7 @@ import {
 } from '../../infra/rules/index.ts';
 import type { RecordedResource } from '../fixtures/stack/record.ts';
 import { type ProgramOptions, recordProgram } from '../helpers/pulumi-program.ts';
-
-/** Inputs as an engine of deployment sees them: secrets unwrapped. */
-const plain = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null) return value;
-  const { secret, ...rest } = value as Record<string, unknown>;
-  if (secret !== undefined && Object.keys(rest).length === 0) return plain(secret);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
-};
+import { plain, productionOptions } from '../helpers/recorded.ts';
 
 const ruled = ({ type, name, inputs, options }: RecordedResource): RuledResource => ({
   type,
@@ -28,28 +20,13 @@ const ruled = ({ type, name, inputs, options }: RecordedResource): RuledResource
   },
 });
 
-const DIGEST = `sha256:${'5'.repeat(64)}`;
-const production = (config: Record<string, string>): ProgramOptions => ({
-  stack: 'prod',
-  config: {
-    platform: 'swarm',
-    domain: 'mcp.lakes.test',
-    dremioUrl: 'https://dremio.lakes.test:9047',
-    dremioUsername: 'analyst',
-    nodeImage: `registry.test/node@${DIGEST}`,
-    caddyImage: `registry.test/caddy@${DIGEST}`,
-    ...config,
-  },
-  secrets: { dremioPassword: 'vT9-kq2;Lm4x' },
-});
-
 const stacks: [string, Environment, ProgramOptions][] = [
   ['dev with the demo', 'dev', { config: { demo: 'true' } }],
-  ['production', 'prod', production({})],
+  ['production', 'prod', productionOptions({})],
   [
     'production with monitoring and a Dremio inside',
     'prod',
-    production({
+    productionOptions({
       dremioUrl: 'http://dremio.lakes.test:9047',
       dremioInternal: 'true',
       monitoring: 'true',

@@ -18,16 +18,15 @@ import {
 import { demultiplex } from '../../local/resources/container-wait.ts';
 import type { Task } from '../../local/resources/service-converge.ts';
 import { baseImageOnEngine } from '../helpers/base-image.ts';
+import { noSwarm } from '../helpers/swarm.ts';
 
 const docker = new Docker();
 /** Any image with Node in it. */
 const baseImage = await baseImageOnEngine(docker);
-const isManager = (await docker.info()).Swarm?.ControlAvailable === true;
-const skip = !isManager
-  ? 'SKIPPED: the engine is no Swarm manager; run "docker swarm init"'
-  : baseImage === undefined
-    ? 'SKIPPED: there is no base image on the engine; run "npm run up" once'
-    : false;
+const skip =
+  (await noSwarm()) ||
+  (baseImage === undefined &&
+    'SKIPPED: there is no base image on the engine; run "npm run up" once');
 
 const projectDir = fileURLToPath(new URL('../fixtures/local/swarm', import.meta.url));
 const counted = ({ durationMs: _, ...counts }: { durationMs: number }) => counts;
