@@ -1,7 +1,8 @@
-/** A look at the password that the settings name, before the start: each problem in words, with what mends it. */
+/** A look at the files that the settings name, before the start: each problem in words, with what mends it. */
 import { NamedFileError, problemWithFile } from '../../kit/src/named-file.ts';
 import { readSecretFile } from '../../kit/src/secret-file.ts';
 import type { Values } from '../../kit/src/settings.ts';
+import { openTokensFile } from './access/tokens-file.ts';
 import { PASSWORD_RULE } from './access/users.ts';
 import { isLoopback } from './http/loopback.ts';
 import { demoSettings as schema } from './settings.ts';
@@ -9,7 +10,14 @@ import { demoSettings as schema } from './settings.ts';
 type Settings = Values<typeof schema>;
 
 /** @returns a line for each problem; settings that are not there are passed over */
-export async function inspectPassword(settings: Partial<Settings>): Promise<readonly string[]> {
+export async function inspectFiles(settings: Partial<Settings>): Promise<readonly string[]> {
+  return [
+    ...(await inspectPassword(settings)),
+    ...(await problemWithFile(schema.tokensFile, settings.tokensFile, openTokensFile)),
+  ];
+}
+
+async function inspectPassword(settings: Partial<Settings>): Promise<readonly string[]> {
   const { firstUser, host, passwordFile } = settings;
   if (!firstUser) return [];
   // Unset, and not wrong: the password from the documentation would do, for callers on this machine.

@@ -18,6 +18,8 @@ export interface DemoDremioOptions {
   readonly users?: readonly NewUser[];
   /** Life of a login token in milliseconds; 30 h when left out, as Dremio's. */
   readonly tokenLifeMs?: number;
+  /** File in which tokens outlive this stand-in; without one they end with it. */
+  readonly tokensFile?: string;
   /** Wall clock, in milliseconds since the Unix epoch; decides when tokens end. */
   readonly now?: () => number;
   /** Real milliseconds that each job spends in RUNNING before it does its work. */

@@ -13,7 +13,7 @@ import { type DemoDremio, start } from './start.ts';
 
 type Settings = Values<typeof demoSettings>;
 
-/** @throws NamedFileError when the password cannot be read, which `inspectPassword` would have told */
+/** @throws NamedFileError when the password cannot be read, which `inspectFiles` would have told */
 async function usersOf(settings: Settings, log: Logger): Promise<NewUser[]> {
   if (!settings.firstUser) return [];
   const { username: userName, passwordFile } = settings;
@@ -54,6 +54,7 @@ export async function startService(options: {
     port: settings.port,
     users: await usersOf(settings, log),
     tokenLifeMs: settings.tokenLife * 1000,
+    ...(settings.tokensFile === undefined ? {} : { tokensFile: settings.tokensFile }),
     jobLatencyMs: settings.jobLatency,
     jobEnqueuedMs: settings.jobEnqueued,
     settleMs: settings.settle,

@@ -50,6 +50,12 @@ export const demoSettings = {
     unit: 'seconds',
     fallback: '108000',
   }),
+  tokensFile: setting.path({
+    variable: 'TOKENS_FILE',
+    doc: 'where digests of the login tokens are kept, so that tokens outlive a restart, as with the data folder of Dremio; without it they end',
+    allowed: 'the absolute path of a file in a folder that the service can write',
+    optional: true,
+  }),
   jobLatency: setting.integer({
     variable: 'JOB_LATENCY',
     doc: 'time that each query takes besides its work',

@@ -2,6 +2,7 @@
 
 import { sessionRoutes } from './access/session-routes.ts';
 import { TokenStore } from './access/tokens.ts';
+import { openTokensFile } from './access/tokens-file.ts';
 import { type User, UserStore } from './access/users.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Collaboration } from './catalog/collaboration.ts';
@@ -77,7 +78,7 @@ function warn(error: unknown): void {
 
 /**
  * Starts a stand-in for Dremio.
- * @throws Error when the port is taken or a user is not acceptable.
+ * @throws Error when the port is taken, a user is not acceptable or the file for tokens cannot be used.
  */
 export async function start(options: DemoDremioOptions = {}): Promise<DemoDremio> {
   const now = options.now ?? Date.now;
@@ -99,7 +100,9 @@ export async function start(options: DemoDremioOptions = {}): Promise<DemoDremio
   };
 
   const users = new UserStore(now);
-  const tokens = new TokenStore(tokenLifeMs, now);
+  const { tokensFile } = options;
+  const kept = tokensFile === undefined ? undefined : await openTokensFile(tokensFile);
+  const tokens = new TokenStore(tokenLifeMs, now, kept);
   const faults = new FaultPlan();
   const requests = new RequestLog(options.logCapacity ?? DEFAULT_LOG_CAPACITY);
   const catalog = new Catalog();

@@ -1,5 +1,6 @@
 /** Login tokens: issued, checked against the clock, ended. Only digests are kept, never a token itself. */
 import { createHash, randomBytes } from 'node:crypto';
+import type { TokensFile } from './tokens-file.ts';
 
 /**
  * What a presented token is worth: `expired` = its time is over, `revoked` = logged out or ended by a test,
@@ -32,8 +33,10 @@ const MAX_TOKENS = 10_000;
 
 const digest = (token: string): string => createHash('sha256').update(token).digest('hex');
 
+const shortened = (digest: string): string => digest.slice(0, 12);
+
 /** A short name for a token that is safe to log and compare: 12 hexadecimal digits of its SHA-256. */
-export const fingerprintOf = (token: string): string => digest(token).slice(0, 12);
+export const fingerprintOf = (token: string): string => shortened(digest(token));
 
 /** 130 random bits in base 32, as Dremio makes them (TokenManagerImpl.java): not a JWT. */
 const randomToken = (): string =>
@@ -42,14 +45,19 @@ const randomToken = (): string =>
 export class TokenStore {
   readonly #entries = new Map<string, Entry>();
   readonly #now: () => number;
+  readonly #file: TokensFile | undefined;
   #lifeMs: number;
   #distinctUsed = 0;
   #issued = 0;
   #usedAfterEnd = 0;
 
-  constructor(lifeMs: number, now: () => number) {
+  /** With a `file`, the tokens in it are issued already, and every change is written there. */
+  constructor(lifeMs: number, now: () => number, file?: TokensFile) {
     this.#lifeMs = lifeMs;
     this.#now = now;
+    this.#file = file;
+    for (const { digest, ...kept } of file?.found ?? [])
+      this.#entries.set(digest, { ...kept, fingerprint: shortened(digest), used: false });
   }
 
   /** Makes a token for a user; earlier tokens of that user stay valid. */
@@ -68,6 +76,7 @@ export class TokenStore {
       const [oldest] = this.#entries.keys();
       if (oldest !== undefined) this.#entries.delete(oldest);
     }
+    this.#keep();
     return { token, expiresAt };
   }
 
@@ -99,6 +108,7 @@ export class TokenStore {
     const entry = this.#entries.get(digest(token));
     if (!entry || this.check(token).state !== 'valid') return false;
     entry.revoked = true;
+    this.#keep();
     return true;
   }
 
@@ -111,6 +121,7 @@ export class TokenStore {
       entry.expiresAt = now;
       ended++;
     }
+    this.#keep();
     return ended;
   }
 
@@ -138,5 +149,16 @@ export class TokenStore {
   get valid(): number {
     const now = this.#now();
     return [...this.#entries.values()].filter((e) => !e.revoked && e.expiresAt > now).length;
+  }
+
+  #keep(): void {
+    this.#file?.write(
+      [...this.#entries].map(([digest, { userName, expiresAt, revoked }]) => ({
+        digest,
+        userName,
+        expiresAt,
+        revoked,
+      })),
+    );
   }
 }
