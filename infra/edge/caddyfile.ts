@@ -66,6 +66,8 @@ function globals({ tls, domain, trustedProxies, logLevel }: EdgeOptions): Lines 
     'persist_config off',
     // Without `acme` it must never ask for a certificate, not even when the one in the file is for another name.
     tls === 'acme' ? 'auto_https disable_redirects' : 'auto_https off',
+    // Nor does it keep anything then: /data is read-only, and has no old certificates to look for.
+    ...when(tls !== 'acme', 'storage_clean_interval off'),
     `http_port ${HTTP_PORT}`,
     `https_port ${HTTPS_PORT}`,
     // Clients that connect by address name no host.

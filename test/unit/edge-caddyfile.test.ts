@@ -41,6 +41,11 @@ describe('the Caddyfile of the edge', () => {
     lacks(text, /issuer/);
   });
 
+  it('writes to its storage only where certificates are kept there', () => {
+    for (const tls of ['files', 'none'] as const) has(textOf({ tls }), 'storage_clean_interval off');
+    lacks(textOf({ tls: 'acme' }), /storage_clean_interval/);
+  });
+
   it('gets a certificate from an ACME server of its own, with address and root', () => {
     const acme = {
       email: 'ops@mcp.example',
