@@ -24,7 +24,7 @@ RUN apt-get update \\
 COPY caddy /usr/bin/caddy
 RUN chmod 0755 /usr/bin/caddy && setcap cap_net_bind_service=+ep /usr/bin/caddy
 RUN mkdir /root/busybox && cd /root/busybox && mkdir -p bin usr/bin etc tmp && cp /bin/busybox bin/ \\
- && for name in cat chmod chown find mkdir mv rm sh sleep wget; do ln -s busybox bin/$name; done
+ && for name in cat chmod chown find grep mkdir mv rm sh sleep stat wget; do ln -s busybox bin/$name; done
 
 FROM scratch AS busybox
 COPY --from=debian /root/busybox /

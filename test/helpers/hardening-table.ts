@@ -11,6 +11,8 @@ export interface Check {
   /** Number in the CIS Docker Benchmark 1.6.0. */
   readonly cis?: string;
   readonly says: string;
+  /** It is a line of promise S9, the supply chain, too. */
+  readonly ofSupply?: boolean;
   /** Asked of what only fills a volume and ends by itself, too. */
   readonly ofFillers: boolean;
   problems(seen: Seen): readonly string[];
@@ -68,6 +70,7 @@ export const checks: readonly Check[] = [
   {
     id: 'setuid-files',
     cis: '4.8',
+    ofSupply: true,
     says: 'no file of it is setuid or setgid',
     ...ofServices,
     problems: ({ inside }) =>
@@ -327,6 +330,7 @@ export const checks: readonly Check[] = [
   {
     id: 'image-by-content',
     cis: '5.28',
+    ofSupply: true,
     says: 'its image is named by content',
     ...ofAll,
     problems: ({ container: { Config } }) =>

@@ -76,7 +76,7 @@ describe('the production stack', () => {
     assert.deepEqual(service(program, 'edge').mode, { replicated: { replicas: 1 } });
   });
 
-  it('publishes the ports of the edge and no other', () => {
+  it('S10 publishes the ports of the edge and no other', () => {
     const ports = all(program, SERVICE).flatMap(({ name }) =>
       service(program, name).endpointSpec.ports.map((port) => [
         name,
@@ -275,11 +275,11 @@ describe('what a production stack begins and ends with', { concurrency: 2 }, () 
     assert.equal(keyFile(program), '{"default":"made-mcp-key-2"}');
   });
 
-  it('refuses bases without a digest, which a preview shows as a warning', async () => {
-    const loose = { nodeImage: 'registry.test/node:24', caddyImage: `caddy@${DIGEST}` };
+  it('S10 refuses bases without a digest, which a preview shows as a warning', async () => {
+    const loose = { nodeImage: 'registry.test/node:latest', caddyImage: `caddy@${DIGEST}` };
     await assert.rejects(
       production(loose),
-      /"nodeImage" is registry.test\/node:24, which may be.*npm run pin/,
+      /"nodeImage" is registry.test\/node:latest, which may be.*npm run pin/,
     );
     await production(loose, { preview: true });
   });

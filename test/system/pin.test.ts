@@ -80,14 +80,14 @@ const refusal = (pattern: RegExp) => (error: unknown) => {
   return true;
 };
 
-describe('S9: pinning images of a registry', { skip: noRegistry }, () => {
+describe('pinning images of a registry', { skip: noRegistry }, () => {
   let registry: TestRegistry;
   before(async () => {
     registry = await TestRegistry.start();
   });
   after(() => registry.stop());
 
-  it('writes the digest of an image that the engine has pushed, by which the engine pulls it again', async () => {
+  it('S9 writes the digest of an image that the engine has pushed, by which the engine pulls it again', async () => {
     const name = `${registry.address}/pushed:1`;
     const [repo = '', tag = ''] = name.split(/:(?=[^:]*$)/);
     const archive = pack();
@@ -119,7 +119,7 @@ describe('S9: pinning images of a registry', { skip: noRegistry }, () => {
     }
   });
 
-  it('takes one digest for all platforms, sorts the lock, and finds nothing to do a second time', async () => {
+  it('S9 takes one digest for all platforms, sorts the lock, and finds nothing to do a second time', async () => {
     const node = await registry.put({ repository: 'z/node', tag: '24' }, both);
     const caddy = await registry.put({ repository: 'a/caddy', tag: '2' }, both);
     const stack = await project({
@@ -133,7 +133,7 @@ describe('S9: pinning images of a registry', { skip: noRegistry }, () => {
     assert.equal(await stack.lockText(), written);
   });
 
-  it('is checked: what is not pinned and what has moved ends with 1 and both digests, and changes nothing', async () => {
+  it('S9 is checked: what is not pinned and what has moved ends with 1 and both digests, and changes nothing', async () => {
     const place = { repository: 'moving', tag: '1' };
     const old = await registry.put(place, both);
     const stack = await project({ nodeImage: `${registry.address}/moving:1` });
@@ -312,7 +312,7 @@ describe('pinning images of a registry with a login server', { skip: noRegistry 
   });
 });
 
-it('S9: a base that is named by its ID is built on by the builder that knows IDs', async () => {
+it('S9 a base that is named by its ID is built on by the builder that knows IDs', async () => {
   const builders = async (nodeImage: string) => {
     const { resources } = await recordProgram({ config: { demo: 'true', nodeImage } });
     const images = resources.filter(({ type }) => type === 'docker:index/image:Image');

@@ -3,6 +3,7 @@ import { fetchHere } from '../helpers/fetch-at.ts';
 import { deployProduction, noProduction } from '../helpers/production.ts';
 import { calls } from './production/calls.ts';
 import { faults } from './production/faults.ts';
+import { hardening } from './production/hardening.ts';
 import type { ProductionScene } from './production/scene.ts';
 
 const skip = await noProduction();
@@ -17,5 +18,6 @@ describe('the production stack on one Swarm node', { skip }, () => {
   after(() => scene?.stack[Symbol.asyncDispose]());
 
   calls(() => scene);
+  hardening(() => scene);
   faults(() => scene);
 });

@@ -74,7 +74,7 @@ ${last}
     process.env.PATH = `${tools}:${path}`;
   }
 
-  it('is one CycloneDX file for each of our images of the stack, from the engine’s own archive of it', async () => {
+  it('S9 is one CycloneDX file for each of our images of the stack, from the engine’s own archive of it', async () => {
     await standIn(
       `printf '{"bomFormat":"CycloneDX","components":[{"name":"%s","layers":%s}],"metadata":"%s"}' "$5" "$names" "$7" > "\${target#cyclonedx-json=}"`,
     );
@@ -125,7 +125,7 @@ ${last}
   });
 });
 
-it('S9: the list of the proxy’s image names what the image is made of', {
+it('S9 the list of the proxy’s image names what the image is made of', {
   skip: noLook,
 }, async () => {
   process.env.PATH = path;

@@ -22,8 +22,8 @@ const lock = new Map([
   ['localhost:5000/team/node', digest('b')],
 ]);
 
-describe('S9: an image by content', () => {
-  it('keeps registry and repository and changes its tag for the digest of the lock', () => {
+describe('an image by content', () => {
+  it('S9 keeps registry and repository and changes its tag for the digest of the lock', () => {
     assert.equal(
       pinned('docker.io/library/node:24-bookworm-slim', lock),
       `docker.io/library/node@${digest('a')}`,
@@ -34,7 +34,7 @@ describe('S9: an image by content', () => {
     );
   });
 
-  it('is itself where it carries a digest or is the ID of an image, whatever the lock says', () => {
+  it('S9 is itself where it carries a digest or is the ID of an image, whatever the lock says', () => {
     for (const reference of [
       digest('c'),
       `node@${digest('c')}`,
@@ -45,7 +45,7 @@ describe('S9: an image by content', () => {
     }
   });
 
-  it('is not to be had for a reference that the lock does not have as it is spelled', () => {
+  it('S9 is not to be had for a reference that the lock does not have as it is spelled', () => {
     for (const reference of [
       'node:24-bookworm-slim',
       'docker.io/library/node:25',

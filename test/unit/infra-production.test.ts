@@ -27,15 +27,23 @@ const problems = (more: Given, { stack = 'prod', preview = false } = {}) =>
 describe('the config of a production stack', () => {
   it('has no problem when it is sound', () => assert.deepEqual(problems({}), []));
 
-  const refused: [string, Given, RegExp][] = [
-    ['a demo Dremio', { demo: true }, /^"demo" is true.*--set demo=false/],
+  type Refused = readonly [what: string, given: Given, message: RegExp];
+  const promised: readonly Refused[] = [
+    ['a default password', { dremioPassword: 'Dremio-123456789' }, /"dremioPassword" is a default/],
+    ['a short password', { dremioPassword: 'Zr4.pq' }, /"dremioPassword" has less than 12/],
     [
       'plain http to Dremio',
       { dremioUrl: new URL('http://dremio:9047') },
       /go in clear.*--set dremioInternal=true/,
     ],
-    ['a default password', { dremioPassword: 'Dremio-123456789' }, /"dremioPassword" is a default/],
-    ['a short password', { dremioPassword: 'Zr4.pq' }, /"dremioPassword" has less than 12/],
+    [
+      'plain http to itself without a word of where TLS ends',
+      { tlsMode: 'none', publicUrl: 'https://x.test' },
+      /travel in clear/,
+    ],
+  ];
+  const refused: readonly Refused[] = [
+    ['a demo Dremio', { demo: true }, /^"demo" is true.*--set demo=false/],
     ['no domain', { domain: undefined as never }, /^"domain" is not set.*--set domain=/],
     ['an example as domain', { domain: 'lakehouse.example.com' }, /"domain" names .*, an example/],
     [
@@ -44,7 +52,6 @@ describe('the config of a production stack', () => {
       /"dremioUrl" names dremio.example.com, an example/,
     ],
     ['one port twice', { httpPort: 443 }, /both are 443/],
-    ['no TLS without a word', { tlsMode: 'none', publicUrl: 'https://x.test' }, /travel in clear/],
     [
       'no TLS without the URL of clients',
       { tlsMode: 'none', tlsEndsElsewhere: true },
@@ -72,14 +79,22 @@ describe('the config of a production stack', () => {
       /"proxyReplicas" is 2.*--set proxyReplicas=1/,
     ],
   ];
+  const isRefused = (given: Given, message: RegExp) => {
+    const found = problems(given);
+    assert.ok(
+      found.some((problem) => message.test(problem)),
+      `one of ${JSON.stringify(found)} matches ${message}`,
+    );
+  };
+  for (const [what, given, message] of promised)
+    it(`S10 refuses ${what}`, () => isRefused(given, message));
   for (const [what, given, message] of refused)
-    it(`refuses ${what}`, () => {
-      const found = problems(given);
-      assert.ok(
-        found.some((problem) => message.test(problem)),
-        `one of ${JSON.stringify(found)} matches ${message}`,
-      );
-    });
+    it(`refuses ${what}`, () => isRefused(given, message));
+
+  it('S10 takes plain http whose TLS terminator is declared', () => {
+    const declared = { tlsEndsElsewhere: true, publicUrl: 'https://mcp.lakes.test' };
+    assert.deepEqual(problems({ tlsMode: 'none', ...declared }), []);
+  });
 
   it('names every missing part of a certificate in files at once', () => {
     assert.deepEqual(

@@ -41,20 +41,20 @@ function looseInstalls(text: string): string[] {
     .filter((use) => !/^npm ci /.test(use) || !use.includes('--ignore-scripts'));
 }
 
-describe('S9: the Dockerfiles', () => {
-  it('are all looked at', () => assert.ok(dockerfiles.length >= 3, dockerfiles.join()));
+describe('the Dockerfiles', () => {
+  it('S9 are all looked at', () => assert.ok(dockerfiles.length >= 3, dockerfiles.join()));
 
   for (const path of dockerfiles) {
-    it(`of ${path} takes every base from a setting without a default`, () => {
+    it(`S9 of ${path} takes every base from a setting without a default`, () => {
       assert.deepEqual(unnamedSources(read(path)), []);
     });
 
-    it(`of ${path} installs npm packages as locked, and runs no script of theirs`, () => {
+    it(`S9 of ${path} installs npm packages as locked, and runs no script of theirs`, () => {
       assert.deepEqual(looseInstalls(read(path)), []);
     });
   }
 
-  it('that take something else are found out', () => {
+  it('S9 that take something else are found out', () => {
     assert.deepEqual(
       unnamedSources(
         `ARG A\nARG B=node:24\nFROM \${A} AS one\nFROM \${B}\nFROM node:24\nFROM one\n` +
@@ -101,14 +101,14 @@ function looseEntries(packages: Readonly<Record<string, Locked>>): string[] {
     .map(([path]) => path);
 }
 
-describe('S9: package-lock.json', () => {
-  it('has the hash of every package, and none from git or another address', () => {
+describe('package-lock.json', () => {
+  it('S9 has the hash of every package, and none from git or another address', () => {
     const { packages } = JSON.parse(read('package-lock.json'));
     assert.ok(Object.keys(packages).length > 100);
     assert.deepEqual(looseEntries(packages), []);
   });
 
-  it('with a looser entry is found out', () => {
+  it('S9 with a looser entry is found out', () => {
     const integrity = `sha512-${'A'.repeat(86)}==`;
     const good = { version: '1.0.0', integrity };
     assert.deepEqual(
@@ -127,7 +127,7 @@ describe('S9: package-lock.json', () => {
     );
   });
 
-  it('belongs to manifests that name versions only', () => {
+  it('S9 belongs to manifests that name versions only', () => {
     const manifests = [
       'package.json',
       ...dockerfiles.map((path) => path.replace('Dockerfile', 'package.json')),
@@ -141,7 +141,25 @@ describe('S9: package-lock.json', () => {
   });
 });
 
-it('S9: Python packages are installed as wheels by their hash alone', () => {
+describe('npm ci', () => {
+  const packagesOf = (path: string): Record<string, Locked> => JSON.parse(read(path)).packages;
+
+  it('S9 has installed what package-lock.json names, by version and hash, and nothing else', () => {
+    const locked = packagesOf('package-lock.json');
+    const installed = Object.entries(packagesOf('node_modules/.package-lock.json'));
+    assert.ok(installed.length > 100);
+    const identity = ({ version, integrity, link }: Locked = {}) => [version, integrity, link];
+    for (const [path, found] of installed)
+      assert.deepEqual(identity(found), identity(locked[path]), path);
+  });
+
+  it('S9 runs no script of a package, also where nobody says so', () => {
+    assert.match(read('.npmrc'), /^ignore-scripts=true$/m);
+    assert.match(read('scripts/entry/dependencies.mjs'), /'ci', '--ignore-scripts'/);
+  });
+});
+
+it('S9 Python packages are installed as wheels by their hash alone', () => {
   const script = read('images/proxy/python/install.sh').replaceAll(/\s*\\\n\s*/g, ' ');
   const installs = script.split('\n').filter((line) => /^install /.test(line));
   assert.ok(installs.length >= 3);
