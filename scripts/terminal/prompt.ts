@@ -84,7 +84,8 @@ export async function values(
 }
 
 const PEM_BEGIN = /^-----BEGIN /;
-const PEM_END = /^-----END .*-----$/;
+/** Parameters are followed by the key that they are for (`openssl ecparam -genkey`). */
+const PEM_END = /^-----END (?!.* PARAMETERS-----).*-----$/;
 const isWhole = (value: string) =>
   !PEM_BEGIN.test(value) || PEM_END.test(value.slice(value.lastIndexOf('\n') + 1));
 

@@ -21,6 +21,12 @@ describe('secrets that are piped in', () => {
     ]);
   });
 
+  it('are whole when the parameters of a key stand before it', async () => {
+    const parameters = KEY.replaceAll('PRIVATE KEY', 'EC PARAMETERS');
+    const both = `${parameters}\n${KEY.replaceAll('PRIVATE', 'EC PRIVATE')}`;
+    assert.deepEqual(await values(piped(`${both}\nword\n`), 2), [both, 'word']);
+  });
+
   it('are taken as soon as they are there, from a stream that stays open', async () => {
     const open = new Readable({ read() {} });
     open.push(`${KEY}\nword\n`);
