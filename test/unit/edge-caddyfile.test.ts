@@ -42,7 +42,8 @@ describe('the Caddyfile of the edge', () => {
   });
 
   it('writes to its storage only where certificates are kept there', () => {
-    for (const tls of ['files', 'none'] as const) has(textOf({ tls }), 'storage_clean_interval off');
+    for (const tls of ['files', 'none'] as const)
+      has(textOf({ tls }), 'storage_clean_interval off');
     lacks(textOf({ tls: 'acme' }), /storage_clean_interval/);
   });
 

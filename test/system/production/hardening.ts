@@ -22,9 +22,7 @@ export const hardening = (scene: Scene) =>
       seen = await eventually('four containers are healthy', async () => {
         const ids = await containersOf(scene().stack.name, 'swarm');
         const all = await Promise.all(ids.map((id) => look(id, 'swarm')));
-        const healthy = all.every(
-          ({ container: { State } }) => State.Health?.Status === 'healthy',
-        );
+        const healthy = all.every(({ container: { State } }) => State.Health?.Status === 'healthy');
         return all.length === 4 && healthy && all;
       });
     });
