@@ -17,6 +17,8 @@ const requests = (min: number, max = 10_000) => number({ min, max, whole: true }
 const seconds = (min: number, max: number) => number({ min, max, unit: 'seconds', whole: true });
 const HOST =
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** A host name as the proxy takes it (images/proxy/src/front/hosts.ts). */
+const NAME = '[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*';
 const image = (example: string) => matching(/^[\w.\-/:@]+$/, 'an image reference', example);
 const nodeLabel = matching(
   /^[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]+$/,
@@ -58,7 +60,7 @@ export const keys = {
   sessionSecretNext: flag,
   domain: matching(HOST, 'a host name in small letters', 'mcp.your-company.com'),
   publicUrl: matching(
-    /^https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[A-Za-z0-9._~-]+)*$/,
+    new RegExp(`^https://${NAME}(:\\d{1,5})?(/[A-Za-z0-9._~-]+)*$`),
     'an https URL without final slash, query or user',
     'https://mcp.your-company.com',
   ),
@@ -92,9 +94,11 @@ export const keys = {
   ),
   registryUsername: matching(/^\S+$/, 'a user name', 'deploy'),
   registryPassword: matching(/^[^\r\n]+$/, 'a password or token of one line', ''),
-  allowedHosts: listOf(matching(/^[A-Za-z0-9.-]+$/, 'a host name without port', 'mcp.example')),
+  allowedHosts: listOf(
+    matching(new RegExp(`^${NAME}$`), 'a host name without port', 'mcp.example'),
+  ),
   allowedOrigins: listOf(
-    matching(/^https?:\/\/[A-Za-z0-9.-]+(:\d+)?$/, 'a web origin', 'https://app.example'),
+    matching(new RegExp(`^https?://${NAME}(:\\d{1,5})?$`), 'a web origin', 'https://app.example'),
   ),
   serverMode: listOf(oneOf('FOR_DATA_PATTERNS', 'FOR_SELF')),
   pollingInterval: number({ min: 0.1, max: 60, unit: 'seconds' }),
