@@ -20,10 +20,10 @@ import { check } from '../preflight/check.ts';
 import { type Access, accessOf, fromHere } from '../session.ts';
 import type { ChangeContext } from '../stack/change.ts';
 import { platformOf, runningStack } from '../stack/platform.ts';
-import { type RunningStack, type Service, updateTrouble } from '../stack/running.ts';
+import type { RunningStack } from '../stack/running.ts';
 import { showEvents } from '../terminal/deployment-events.ts';
 import type { Display } from '../terminal/tasks.ts';
-import { waitUntilReady } from './readiness.ts';
+import { serviceTrouble, updatesOf, waitUntilReady } from './readiness.ts';
 
 export interface BringUpOptions {
   readonly stack: string;
@@ -54,6 +54,7 @@ export async function bringUp(
 ): Promise<BroughtUp> {
   const { deployment, docker, engine } = await prepare(config, passphrase, options, context);
   const running = runningStack(docker, options.stack, platformOf(config));
+  const before = await updatesOf(running);
   const { outputs, summary } = await deploy(deployment, options.trial, context).catch(
     async (error: unknown) => {
       throw await explained(error, running);
@@ -63,7 +64,7 @@ export async function bringUp(
   const endpoint = await fromHere(access, running, engine.address);
   // A URL of the user's own leads through a reverse proxy that is the user's to set up.
   const foreign = config.has('publicUrl');
-  await waitUntilReady({ running, endpoint: foreign ? undefined : endpoint, ...context });
+  await waitUntilReady({ running, before, endpoint: foreign ? undefined : endpoint, ...context });
   const reached = endpoint && (!foreign || (await leadsHere(endpoint, context.display)));
   return {
     ...{ outputs, summary, engine, running, access },
@@ -161,15 +162,6 @@ async function explained(error: unknown, running: RunningStack): Promise<unknown
     advice: [...lines, `See more: ${commandFor(running.stack, 'status')}`, ...error.advice],
     cause: error,
   });
-}
-
-function serviceTrouble({ component, update, failure, running, wanted }: Service): string[] {
-  const trouble = update === null ? undefined : updateTrouble(update.state);
-  if (trouble === undefined && running >= wanted) return [];
-  return [
-    `${component}: ${trouble ?? `${running} of ${wanted} tasks run`}.`,
-    ...(failure === null ? [] : [`  its last failed task, on ${failure.node}: ${failure.error}`]),
-  ];
 }
 
 export function summaryText(summary: Summary): string {
