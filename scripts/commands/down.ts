@@ -9,6 +9,7 @@ import { openDeployment } from '../engine/choose.ts';
 import type { Deployment, Summary } from '../engine/deployment.ts';
 import { dockerAddress } from '../engine/docker-address.ts';
 import { findEngine, requireEngine } from '../engine/docker-engine.ts';
+import { managerProblem, type SwarmInfo } from '../preflight/swarm.ts';
 import { type ChangeContext, changeStack } from '../stack/change.ts';
 import {
   countOf,
@@ -59,6 +60,7 @@ export async function down(project: string, options: DownOptions): Promise<void>
       docker: engine.options,
       ...context,
     });
+    if (deployment !== undefined) await requireManager(docker, config);
     const summary = deployment && (await destroy(deployment, config, docker, deleteData, context));
     // What a stack without its state has left, or what was made beside it, has our labels. Data is kept with a state.
     const removed = await sweep(docker, stack, deleteData || deployment === undefined, context);
@@ -68,6 +70,17 @@ export async function down(project: string, options: DownOptions): Promise<void>
     display.text(endLines({ files, deployed, kept, deleteData, elsewhere }));
     if (deleteData || !known) await rm(files.folder, { recursive: true, force: true });
   });
+}
+
+/** Services and secrets are a manager's to remove; without one they would be taken for gone, or `down` end in the middle. */
+async function requireManager(docker: Docker, config: StackConfig): Promise<void> {
+  if (platformOf(config) !== 'swarm') return;
+  const { Swarm: swarm = {}, Name: name } = (await docker.info()) as {
+    Swarm?: SwarmInfo;
+    Name: string;
+  };
+  const problem = managerProblem(swarm, name);
+  if (problem !== undefined) throw problem;
 }
 
 /** Host names of nodes besides this one that carried tasks: volumes there are out of the engine's reach. */

@@ -110,7 +110,10 @@ function serviceTrouble(service: Service, style: Style, now: Date): string[] {
 export function nodeTrouble({ name, availability, state, carries }: Node, style: Style): string[] {
   const lost = carries.join(', ');
   if (state !== 'ready')
-    return ['', `${style.bad(`Node ${name} is ${state}`)}: nothing runs there (${lost}).`];
+    return [
+      '',
+      `${style.bad(`Node ${name} is ${state}`)}: nothing runs there (${lost}) until its Docker engine answers again; on it: systemctl start docker`,
+    ];
   if (availability === 'active') return [];
   const word = availabilityWord(availability);
   const effect = availability === 'drain' ? 'nothing runs there' : 'nothing new starts there';

@@ -148,7 +148,11 @@ async function* checkStack(running: RunningStack): AsyncGenerator<Finding> {
         check: `Node ${name}`,
         kind: 'problem',
         text: `is ${state === 'ready' ? availabilityWord(availability) : state}: nothing runs there`,
-        fix: state === 'ready' ? [`docker node update --availability active ${name}`] : [],
+        fix: [
+          state === 'ready'
+            ? `docker node update --availability active ${name}`
+            : 'start its Docker engine, on it: systemctl start docker',
+        ],
       };
   for (const { component, ready, reasons, restarts } of services) {
     const again = restarts > 0 ? `, restarted ${restarts} times` : '';

@@ -13,6 +13,8 @@ export async function checkRegistry({ config, docker }: Ground): Promise<Found> 
   const host = path.split('/')[0] ?? path;
   const username = config.get('registryUsername');
   const password = await config.getSecret('registryPassword');
+  // Half a login is told by the check of the settings.
+  if ((username === undefined) !== (password === undefined)) return {};
   try {
     if (username === undefined || password === undefined) {
       // The engine asks the registry for an image that need not be there.

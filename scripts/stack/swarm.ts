@@ -60,7 +60,7 @@ export class SwarmStack implements RunningStack {
     const services = await stackServices(this.docker, this.stack);
     const [tasks, nodes, self] = await Promise.all([
       serviceTasks(this.docker, services),
-      this.docker.listNodes() as Promise<NodeAnswer[]>,
+      unlessNoManager(this.docker.listNodes() as Promise<NodeAnswer[]>),
       this.docker.info() as Promise<{ Swarm?: { NodeID?: string } }>,
     ]);
     return { services, tasks, nodes, self: self.Swarm?.NodeID ?? '' };

@@ -258,7 +258,10 @@ describe('the status of a stack on Swarm', () => {
       /^Node one is drained: nothing runs there \(edge, proxy, refresher\) until: docker node update --availability active one$/m,
     );
     const down = statusOf({ ...whole, nodes: [node('one', { state: 'down' })] });
-    assert.match(text(down), /^Node one is down: nothing runs there/m);
+    assert.match(
+      text(down),
+      /^Node one is down: nothing runs there \(edge, proxy, refresher\) until .*: systemctl start docker$/m,
+    );
   });
 
   it('warns of a certificate that ends soon, and says that one has ended', () => {
