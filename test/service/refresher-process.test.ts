@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { DEMO_USER, type DemoDremio, start } from '../../images/demo-dremio/src/index.ts';
@@ -103,6 +103,47 @@ describe('the refresher process', () => {
     assert.equal(demo.tokens.issued, 1);
     // The lock of the killed run may be there until its lease is over.
     assert.deepEqual((await readdir(place.tokenFolder)).filter(isTemporary), []);
+    assert.ok(!second.lines.some(({ event }) => event === 'login_attempt'));
+  });
+
+  it('logs in at once when it starts with another password than the token was got with, and only then', async () => {
+    const until = async (one: RefresherProcess, event: string) => {
+      const line = await one.logged(event);
+      one.child.kill('SIGTERM');
+      await one.exited;
+      return line;
+    };
+    await until(run(), 'token_written');
+    const note = join(place.tokenFolder, '.token.json.credentials');
+    assert.equal((await stat(note)).mode & 0o7777, 0o600);
+
+    const rotated = 'rotated-password-2';
+    demo.users.verify = (name, given) => (given === rotated ? demo.users.get(name) : undefined);
+    await rm(place.passwordFile);
+    await writeFile(place.passwordFile, `${rotated}\n`, { mode: 0o400 });
+    const second = run();
+    await until(second, 'token_written');
+    const adopted = second.lines.findIndex(({ event }) => event === 'token_adopted');
+    const attempt = second.lines.findIndex(({ event }) => event === 'login_attempt');
+    assert.ok(adopted >= 0 && adopted < attempt, 'the old token serves meanwhile');
+    assert.equal(second.lines[attempt]?.reason, 'credentials_changed');
+
+    const third = run();
+    await until(third, 'probe');
+    assert.ok(!third.lines.some(({ event }) => event === 'login_attempt'));
+    assert.equal(demo.tokens.issued, 2);
+    const text = await readFile(note, 'utf8');
+    assert.ok(!text.includes(rotated) && !text.includes(DEMO_USER.password));
+  });
+
+  it('takes the token as it is when the note beside it says nothing', async () => {
+    const first = run();
+    await first.logged('token_written');
+    first.child.kill('SIGKILL');
+    await first.exited;
+    await writeFile(join(place.tokenFolder, '.token.json.credentials'), '{"key":"');
+    const second = run();
+    await second.logged('probe');
     assert.ok(!second.lines.some(({ event }) => event === 'login_attempt'));
   });
 

@@ -125,7 +125,10 @@ describe('two refreshers on one folder', () => {
       assert.equal(count('lock_unavailable'), 0);
       const [one, other] = services.map(({ refresher }) => refresher.state.inFile?.token);
       assert.equal(one, other);
-      assert.deepEqual(await readdir(place.tokenFolder), ['token.json']);
+      assert.deepEqual((await readdir(place.tokenFolder)).sort(), [
+        '.token.json.credentials',
+        'token.json',
+      ]);
     } finally {
       unstamp();
       for (const participant of participants) participant.leave();
@@ -172,7 +175,10 @@ describe('two refreshers on one folder', () => {
     assert.deepEqual([...(await seen)], [JSON.stringify(first)], 'the same token all the time');
     assert.equal(demo.requests.entries('POST /apiv2/login').length, 1);
     assert.equal(demo.tokens.valid, 1, 'who leaves ends no token');
-    assert.deepEqual(await readdir(place.tokenFolder), ['token.json']);
+    assert.deepEqual((await readdir(place.tokenFolder)).sort(), [
+      '.token.json.credentials',
+      'token.json',
+    ]);
     await current.stop();
     await place.remove();
   });

@@ -86,5 +86,23 @@ describe('readiness', () => {
     assert.equal(status.ready, true);
     assert.equal(status.token_seconds_left, 29 * 3600);
     assert.ok(!JSON.stringify(status).includes('token-1'));
+    assert.equal(status.login_wanted, null);
+  });
+
+  it('says in its status that a login is wanted, as long as it fails', () => {
+    let refuse = false;
+    const world = new World({
+      lifeMs: 30 * HOUR,
+      login: () => (refuse ? fails('credentials_refused') : undefined),
+    });
+    world.run(HOUR);
+    refuse = true;
+    world.credentials = 'rotated';
+    world.run(HOUR);
+    const status = () => statusOf(world.state, world.now, POLICY);
+    assert.deepEqual([status().ready, status().login_wanted], [true, 'credentials_changed']);
+    refuse = false;
+    world.run(HOUR);
+    assert.deepEqual([status().login_wanted, status().login_failure], [null, null]);
   });
 });

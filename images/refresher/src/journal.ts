@@ -103,6 +103,11 @@ export class Journal {
     this.#log.audit('token_logout_failed', { fingerprint, message: reason });
   }
 
+  /** The folder takes no note of the credentials; the next start takes the token as it is. */
+  credentialsNotNoted(message: string): void {
+    this.#log.warn('credentials_not_noted', { message });
+  }
+
   /** The folder takes no lock file; the login goes on without. */
   lockFailed(message: string): void {
     this.#log.warn('lock_unavailable', { message });

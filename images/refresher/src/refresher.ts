@@ -32,6 +32,7 @@ import {
 } from './core/state.ts';
 import type { CredentialSource, Fingerprint } from './credentials.ts';
 import { digest } from './credentials.ts';
+import type { CredentialsNote } from './credentials-note.ts';
 import type { Credentials, Dremio } from './dremio.ts';
 import { Journal } from './journal.ts';
 import type { Lock } from './lock.ts';
@@ -49,6 +50,9 @@ export interface RefresherParts {
   store: TokenStore;
   lock: Lock;
   credentials: CredentialSource;
+  /** Of the credentials that the token in the file was got with. */
+  note: CredentialsNote;
+  /** Names tokens in the record. */
   fingerprint: Fingerprint;
   clock: Clock;
   /** In [0, 1). */
@@ -63,14 +67,17 @@ export class Refresher {
   readonly #parts: RefresherParts;
   readonly #journal: Journal;
   readonly #stopping = new AbortController();
-  #state: State = initialState;
+  #state: State;
   #sleeper = new AbortController();
   #passedAt: number;
   /** A file may have changed since the last look began. */
   #changed = false;
+  /** What the newest token was got with. */
+  #gotWith: string | undefined;
 
   constructor(parts: RefresherParts) {
     this.#parts = parts;
+    this.#state = { ...initialState, credentials: parts.note.noted };
     const metrics = parts.metrics(() => this.#state);
     this.#journal = new Journal(parts.log, metrics, parts.fingerprint);
     this.#passedAt = parts.monotonic();
@@ -150,10 +157,10 @@ export class Refresher {
 
   async #look(): Promise<void> {
     this.#changed = false;
-    const { store, fingerprint, clock, policy, random } = this.#parts;
+    const { store, note, clock, policy, random } = this.#parts;
     const { file, modifiedAt } = await store.read();
     const credentials = await this.#credentials().then(
-      (read) => digest(read, fingerprint),
+      (read) => digest(read, note.fingerprint),
       () => undefined,
     );
     const before = this.#state.inFile;
@@ -183,7 +190,7 @@ export class Refresher {
   }
 
   async #login(reason: LoginReason): Promise<void> {
-    const { fingerprint, clock, policy, random } = this.#parts;
+    const { note, clock, policy, random } = this.#parts;
     let credentials: Credentials;
     try {
       credentials = await this.#credentials();
@@ -197,7 +204,8 @@ export class Refresher {
       this.#loginFailed(result.failure);
       return;
     }
-    const used = digest(credentials, fingerprint);
+    const used = digest(credentials, note.fingerprint);
+    this.#gotWith = used;
     this.#state = onLogin(this.#state, result, used, clock.now(), policy, random());
     const { pending } = this.#state;
     if (pending) this.#journal.loginSucceeded(pending, result);
@@ -233,6 +241,16 @@ export class Refresher {
     }
     this.#state = onWritten(this.#state, clock.now(), policy);
     this.#journal.written(token);
+    await this.#noteCredentials();
+  }
+
+  /** After the token, so that a note that is missing costs a login, and one that is there never hides that one is due. */
+  async #noteCredentials(): Promise<void> {
+    if (this.#gotWith === undefined) return;
+    const { note } = this.#parts;
+    await note
+      .write(this.#gotWith)
+      .catch((error: unknown) => this.#journal.credentialsNotNoted(errorText(error)));
   }
 
   async #probe({ token }: HeldToken): Promise<void> {

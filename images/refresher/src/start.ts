@@ -8,6 +8,7 @@ import type { Running } from '../../kit/src/service.ts';
 import type { Values } from '../../kit/src/settings.ts';
 import { readyReasons, statusOf } from './core/readiness.ts';
 import { createFingerprint, credentialFiles } from './credentials.ts';
+import { openCredentialsNote } from './credentials-note.ts';
 import { connectDremio } from './dremio.ts';
 import { createLock } from './lock.ts';
 import { createMetrics } from './metrics.ts';
@@ -57,6 +58,7 @@ export async function startRefresher({
     store,
     lock: createLock(settings.tokenFile, clock),
     credentials,
+    note: await openCredentialsNote(settings.tokenFile),
     fingerprint: createFingerprint(),
     clock,
     random,

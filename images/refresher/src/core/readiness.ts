@@ -1,5 +1,6 @@
 /** What the operations port says about a state, pure. */
 import type { Reason } from '../../../kit/src/operations.ts';
+import { loginReason } from './next-step.ts';
 import { type Policy, readyFloor } from './schedule.ts';
 import type { State } from './state.ts';
 
@@ -50,6 +51,7 @@ export function statusOf(state: State, now: number, policy: Policy) {
     token_seconds_left: inFile ? Math.floor((inFile.expiresAt - now) / 1000) : null,
     refresh_at: inFile ? time(inFile.refreshAt) : null,
     last_login_at: lastSuccessAt === undefined ? null : time(lastSuccessAt),
+    login_wanted: loginReason(state, now) ?? null,
     last_probe: state.lastProbe ?? null,
     login_failure: loginTrouble
       ? {
