@@ -153,6 +153,20 @@ describe('the operations port', () => {
       assert.equal((await probe(['livez'], operations.port)).code, 0);
     });
 
+    it('waits within its time for a start, which the engine looks at only now and then', async () => {
+      let looks = 0;
+      await operations.close();
+      operations = await startOperations({
+        port: 0,
+        live: () => [],
+        ready: () => (++looks < 3 ? [lack] : []),
+        registry: createRegistry({ service: 'test', version: '1.2.3' }),
+        log,
+      });
+      const { code, stdout } = await probe(['startupz'], operations.port);
+      assert.deepEqual([code, stdout], [0, '{"status":"ok","reasons":[]}\n']);
+    });
+
     it('is 1 in words when nobody listens', async () => {
       const { port } = operations;
       await operations.close();
