@@ -105,8 +105,10 @@ async function unready(running: RunningStack, endpoint: Endpoint | undefined) {
     if (!ready) waiting.push(`${instance.component}: ${why}`);
   }
   const services = swarm?.services ?? [];
-  for (const { component, running: there, wanted } of services)
+  for (const { component, running: there, current, wanted } of services)
     if (there < wanted) waiting.push(`${component}: ${there} of ${wanted} run`);
+    // So too in the moment before the Swarm says that an update is under way.
+    else if (current < wanted) waiting.push(`${component}: ${current} of ${wanted} are new`);
   for (const { component } of services.filter(isUnderWay))
     waiting.push(`${component}: its update is under way`);
   // Asked last: before everything behind it is ready it has nothing to say.

@@ -10,11 +10,13 @@ import { findEngine, requireEngine } from '../engine/docker-engine.ts';
 import type { Probe } from '../mcp/probe.ts';
 import { loginProblem, tryLogin } from '../preflight/dremio.ts';
 import { dremioLogin } from '../preflight/dremio-check.ts';
+import { loggedIn } from '../rotate/login.ts';
 import { planRotation, type Rotation, type RotationPlan } from '../rotate/plan.ts';
 import { type KeyReport, reportLines } from '../rotate/report.ts';
 import { type Access, accessOf, fromHere, notDeployed } from '../session.ts';
 import { type ChangeContext, changeStack } from '../stack/change.ts';
 import { platformOf, runningStack } from '../stack/platform.ts';
+import type { RunningStack } from '../stack/running.ts';
 import { type StackFiles, stackFiles } from '../stack/stack-files.ts';
 import { readSecrets } from '../terminal/prompt.ts';
 import { styleFor } from '../terminal/style.ts';
@@ -54,10 +56,11 @@ export async function rotate(project: string, options: RotateOptions): Promise<v
     const { display } = context;
     const config = await StackConfig.read(files, passphrase);
     const plan = planRotation(what, config, { finish });
-    const { present, how, remote } = await deployed(config, passphrase, stack, context);
+    const { present, how, running, remote } = await deployed(config, passphrase, stack, context);
     display.note(forStack(plan.before.join('\n'), stack));
     if (!remote) await tryPassword(config, secrets);
     const reports = await carryOut({ config, passphrase, plan, present, secrets, how }, context);
+    const after = [...(plan.login ? await loggedIn(running, display) : []), ...plan.after];
     display.json({ kind: 'result', ok: true, stack, rotated: words, reports });
     display.text([
       '',
@@ -65,7 +68,7 @@ export async function rotate(project: string, options: RotateOptions): Promise<v
         ? ['  The URL is not reached from here, so nothing was measured.']
         : reportLines(reports, styleFor(process.stdout)).map((line) => `  ${line}`)),
       '',
-      ...plan.after.map((line) => `  ${forStack(line, stack)}`),
+      ...after.map((line) => `  ${forStack(line, stack)}`),
       '',
     ]);
   });
@@ -77,7 +80,12 @@ async function deployed(
   passphrase: string,
   stack: string,
   context: ChangeContext,
-): Promise<{ present: Access | undefined; how: BringUpOptions; remote: boolean }> {
+): Promise<{
+  present: Access | undefined;
+  how: BringUpOptions;
+  running: RunningStack;
+  remote: boolean;
+}> {
   const { files } = config;
   const address = dockerAddress(config.get('docker:host'), process.env);
   const engine = requireEngine(await findEngine(address));
@@ -91,6 +99,7 @@ async function deployed(
     present: await fromHere(access, running, engine.address),
     // Who made the stack as a trial has said so.
     how: { stack, install: false, trial: platform === 'swarm' && deployment.kind === 'local' },
+    running,
     remote: isRemote(engine.address),
   };
 }

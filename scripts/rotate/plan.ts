@@ -18,6 +18,8 @@ export interface RotationPlan {
   readonly after: readonly string[];
   /** The call by which it is measured. */
   readonly call: ProbeCall;
+  /** Whether the refresher shall have logged in at the end. */
+  readonly login?: boolean;
 }
 
 type Settings = Pick<StackConfig, 'get' | 'has'>;
@@ -115,8 +117,9 @@ function dremioPassword(settings: Settings): RotationPlan {
       `The refresher logs in as "${settings.get('dremioUsername') ?? '?'}" with the new password, which Dremio must know already.`,
       'The login token in use stays valid until the new one is there, so clients notice nothing.',
     ],
-    after: ['The refresher has logged in with the new password.'],
+    after: [],
     call: 'query',
+    login: true,
   };
 }
 

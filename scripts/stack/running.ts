@@ -58,6 +58,8 @@ export interface Service {
   readonly component: string;
   readonly name: string;
   readonly running: number;
+  /** How many of these are of the version that it has now. */
+  readonly current: number;
   readonly wanted: number;
   readonly update: Update | null;
   /** The newest failure of a task that the manager remembers. */

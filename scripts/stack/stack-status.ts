@@ -41,6 +41,10 @@ export interface TokenStatus {
   readonly expiresAt: string | null;
   readonly secondsLeft: number | null;
   readonly refreshAt: string | null;
+  /** Of the refresher that runs; `null` when it goes on with the token of one before it. */
+  readonly lastLoginAt: string | null;
+  /** Why it is about to log in; `null` when it has no reason to. */
+  readonly loginWanted: string | null;
   /** Why logins fail at present. */
   readonly loginFailure: TokenTrouble | null;
   /** Why a new token does not get into the token file at present. */
@@ -173,6 +177,8 @@ export function tokenStatusOf(body: string): TokenStatus | null {
     expiresAt: textOf(status.token_expires_at),
     secondsLeft: typeof status.token_seconds_left === 'number' ? status.token_seconds_left : null,
     refreshAt: textOf(status.refresh_at),
+    lastLoginAt: textOf(status.last_login_at),
+    loginWanted: textOf(status.login_wanted),
     loginFailure: troubleOf(status.login_failure, 'unknown'),
     writeFailure: troubleOf(status.write_failure, 'token_file_not_writable'),
   };

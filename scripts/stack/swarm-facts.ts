@@ -54,6 +54,8 @@ export interface NodeAnswer {
 export interface SwarmAnswers {
   readonly services: readonly ServiceAnswer[];
   readonly tasks: readonly TaskAnswer[];
+  /** Ids of the tasks that are as their service is specified now. */
+  readonly upToDate: ReadonlySet<string>;
   readonly nodes: readonly NodeAnswer[];
   /** Id of the node that was asked: containers of its tasks can be asked themselves. */
   readonly self: string;
@@ -126,12 +128,12 @@ const samePlace = (a: TaskAnswer, b: TaskAnswer) =>
   (a.Slot !== undefined || a.NodeID === b.NodeID);
 
 /** Every service with how many of its tasks run. */
-export function servicesOf({ services, tasks, nodes }: SwarmAnswers): Service[] {
+export function servicesOf({ services, tasks, upToDate, nodes }: SwarmAnswers): Service[] {
   return services.map(describe).sort(byComponent);
 
   function describe(service: ServiceAnswer): Service {
     const own = tasks.filter(({ ServiceID }) => ServiceID === service.ID);
-    const running = own.filter((task) => isCurrent(task) && task.Status.State === 'running').length;
+    const running = own.filter((task) => isCurrent(task) && task.Status.State === 'running');
     const eligible = nodes.filter(
       (node) =>
         mayCarry(node, constraintsOf(service)) &&
@@ -146,7 +148,8 @@ export function servicesOf({ services, tasks, nodes }: SwarmAnswers): Service[] 
     return {
       component: componentOf(service),
       name: nameOf(service),
-      running,
+      running: running.length,
+      current: running.filter(({ ID }) => upToDate.has(ID)).length,
       // One on each node; with no node left it still should run somewhere.
       wanted: replicated === undefined ? Math.max(1, eligible.length) : (replicated.Replicas ?? 1),
       update:

@@ -58,12 +58,19 @@ export class SwarmStack implements RunningStack {
 
   async #ask(): Promise<SwarmAnswers> {
     const services = await stackServices(this.docker, this.stack);
-    const [tasks, nodes, self] = await Promise.all([
+    const [tasks, upToDate, nodes, self] = await Promise.all([
       serviceTasks(this.docker, services),
+      serviceTasks(this.docker, services, { '_up-to-date': ['true'] }),
       unlessNoManager(this.docker.listNodes() as Promise<NodeAnswer[]>),
       this.docker.info() as Promise<{ Swarm?: { NodeID?: string } }>,
     ]);
-    return { services, tasks, nodes, self: self.Swarm?.NodeID ?? '' };
+    return {
+      services,
+      tasks,
+      upToDate: new Set(upToDate.map(({ ID }) => ID)),
+      nodes,
+      self: self.Swarm?.NodeID ?? '',
+    };
   }
 }
 
@@ -73,13 +80,14 @@ export async function stackServices(docker: Docker, stack: string): Promise<Serv
   return unlessNoManager(docker.listServices({ filters }) as Promise<ServiceAnswer[]>);
 }
 
-/** Tasks of services, those that ended and are still remembered among them. */
+/** Tasks of services, those that ended and are still remembered among them; with `filters` only some. */
 export async function serviceTasks(
   docker: Docker,
   services: readonly { readonly ID: string }[],
+  filters: Readonly<Record<string, string[]>> = {},
 ): Promise<TaskAnswer[]> {
   if (services.length === 0) return [];
-  return docker.listTasks({ filters: { service: services.map(({ ID }) => ID) } });
+  return docker.listTasks({ filters: { service: services.map(({ ID }) => ID), ...filters } });
 }
 
 /** An engine that is no manager answers questions about the Swarm with 503, or 406 when it is in none at all. */

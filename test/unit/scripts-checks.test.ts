@@ -131,6 +131,8 @@ describe('the status of a stack', () => {
     expiresAt: '2026-01-01T02:10:00Z',
     secondsLeft: 7200,
     refreshAt: '2026-01-01T01:50:00Z',
+    lastLoginAt: '2026-01-01T00:00:00Z',
+    loginWanted: null,
     loginFailure: null,
     writeFailure: null,
   };
@@ -183,6 +185,8 @@ describe('the status of a stack', () => {
       token_expires_at: 'e',
       token_seconds_left: 5,
       refresh_at: 'r',
+      last_login_at: 'l',
+      login_wanted: 'due',
       login_failure: { code: 'dremio_failing', ...failure },
       write_failure: { message: 'm' },
     };
@@ -191,6 +195,8 @@ describe('the status of a stack', () => {
       expiresAt: 'e',
       secondsLeft: 5,
       refreshAt: 'r',
+      lastLoginAt: 'l',
+      loginWanted: 'due',
       loginFailure: { class: 'dremio_failing', ...told },
       writeFailure: {
         class: 'token_file_not_writable',
@@ -205,6 +211,8 @@ describe('the status of a stack', () => {
       expiresAt: null,
       secondsLeft: null,
       refreshAt: null,
+      lastLoginAt: null,
+      loginWanted: null,
       loginFailure: null,
       writeFailure: null,
     });

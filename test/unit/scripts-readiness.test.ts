@@ -27,7 +27,10 @@ const failure = { time: '2026-01-01T00:00:00Z', node: 'two', error: 'task: non-z
 const updated = (state: string, since: string): Update => ({ state, message: '', since });
 
 /** A Swarm that tells one update after the other, and then the last one again and again. */
-function swarm(...updates: (Update | null)[]): RunningStack {
+function swarm(
+  updates: readonly (Update | null)[],
+  current: readonly number[] = [1],
+): RunningStack {
   let looks = 0;
   return {
     docker: new Docker(),
@@ -35,9 +38,10 @@ function swarm(...updates: (Update | null)[]): RunningStack {
     platform: 'swarm',
     look: async () => {
       const update = updates[Math.min(looks, updates.length - 1)] ?? null;
+      const fresh = current[Math.min(looks, current.length - 1)] ?? 0;
       looks += 1;
       const service = { component: 'refresher', name: 'lakehouse-prod-refresher' };
-      const services = [{ ...service, running: 1, wanted: 1, update, failure }];
+      const services = [{ ...service, running: 1, current: fresh, wanted: 1, update, failure }];
       return { instances: [instance], swarm: { services, nodes: [] } };
     },
     readLogs: async () => {},
@@ -55,13 +59,19 @@ const wait = async (running: RunningStack) =>
 describe('a deployment on Swarm is ready', () => {
   it('when its updates are through, not while the version before still serves', async () => {
     const states: (Update | null)[] = [null, updated('updating', '1'), updated('completed', '2')];
-    const running = swarm(...states);
+    const running = swarm(states);
     await wait(running);
     assert.equal((await updatesOf(running)).get('lakehouse-prod-refresher'), 'completed 2');
   });
 
+  it('when tasks of the version before are gone, before the Swarm says that an update began, too', async () => {
+    const running = swarm([null], [1, 0, 0, 1]);
+    await wait(running);
+    assert.equal((await running.look()).swarm?.services[0]?.current, 1);
+  });
+
   it('never when an update was rolled back, of a service too that the engine of deployment does not wait for', async () => {
-    const running = swarm(updated('completed', '1'), updated('rollback_completed', '2'));
+    const running = swarm([updated('completed', '1'), updated('rollback_completed', '2')]);
     const error = await wait(running).catch((reason: unknown) => reason);
     assert.ok(error instanceof CommandError, String(error));
     assert.equal(error.exitCode, 1);
@@ -74,6 +84,6 @@ describe('a deployment on Swarm is ready', () => {
   });
 
   it('whatever an update of another deployment came to', async () => {
-    await wait(swarm(updated('rollback_completed', '1')));
+    await wait(swarm([updated('rollback_completed', '1')]));
   });
 });

@@ -3,8 +3,10 @@ import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { CommandError } from '../../scripts/command-error.ts';
 import { Tally } from '../../scripts/mcp/probe.ts';
+import { loginOutcome } from '../../scripts/rotate/login.ts';
 import { planRotation, ROTATIONS, type Rotation } from '../../scripts/rotate/plan.ts';
 import { reportLines } from '../../scripts/rotate/report.ts';
+import type { TokenStatus } from '../../scripts/stack/stack-status.ts';
 import { styleFor } from '../../scripts/terminal/style.ts';
 
 const settings = (values: Record<string, string>, secrets: readonly string[] = []) => ({
@@ -88,6 +90,38 @@ describe('other rotations', () => {
     const before = (platform: string) => plan('session-secret', { platform }).before.join('\n');
     assert.match(before('swarm'), /one after the other/);
     assert.match(before('containers'), /calls fail for some seconds/);
+  });
+});
+
+describe('the login with a new password', () => {
+  const status = (changes: Partial<TokenStatus>): TokenStatus => ({
+    expiresAt: '2026-01-02T00:00:00Z',
+    secondsLeft: 3_600,
+    refreshAt: '2026-01-01T18:00:00Z',
+    lastLoginAt: null,
+    loginWanted: null,
+    loginFailure: null,
+    writeFailure: null,
+    ...changes,
+  });
+  const failure = { message: 'why', times: 1, since: null, nextTryAt: null };
+
+  it('is told only when the refresher says that it happened', () => {
+    const wanted = { loginWanted: 'credentials_changed' };
+    assert.equal(loginOutcome(null).is, 'waiting');
+    assert.equal(loginOutcome(status(wanted)).is, 'waiting');
+    const refused = { ...failure, class: 'credentials_refused' };
+    assert.deepEqual(loginOutcome(status({ ...wanted, loginFailure: refused })), {
+      is: 'refused',
+      why: 'why',
+    });
+    const away = { ...failure, class: 'dremio_unreachable' };
+    assert.equal(loginOutcome(status({ ...wanted, loginFailure: away })).is, 'waiting');
+    assert.equal(loginOutcome(status({ lastLoginAt: '2026-01-01T00:00:00Z' })).is, 'done');
+  });
+
+  it('is announced where the token in use is taken as it is', () => {
+    assert.deepEqual(loginOutcome(status({})), { is: 'later', at: '2026-01-01T18:00:00Z' });
   });
 });
 

@@ -63,6 +63,7 @@ const task = (
 };
 
 const answers = (changes: Partial<SwarmAnswers>): SwarmAnswers => ({
+  upToDate: new Set((changes.tasks ?? []).map(({ ID }) => ID)),
   services: [service('refresher'), service('proxy', 2), service('edge', 1)],
   tasks: [],
   nodes: [node('one'), node('two')],
@@ -119,6 +120,17 @@ describe('a Swarm, in the words of the commands', () => {
     assert.equal(wanted([node('one'), node('two')]), 2);
     assert.equal(wanted([node('one'), node('two', { availability: 'drain' })]), 1);
     assert.equal(wanted([node('one', { state: 'down' })]), 1);
+  });
+
+  it('counts the tasks of the present version', () => {
+    const [old, fresh] = [task('proxy', { Slot: 1 }), task('proxy', { Slot: 2 })];
+    const starting = { ...fresh, Status: { ...fresh.Status, State: 'starting' } };
+    const count = (tasks: TaskAnswer[]) =>
+      servicesOf({ ...answers({ tasks }), upToDate: new Set([fresh.ID]) })
+        .filter(({ component }) => component === 'proxy')
+        .map(({ running, current }) => [running, current])[0];
+    assert.deepEqual(count([old, starting]), [1, 0]);
+    assert.deepEqual(count([old, fresh]), [2, 1]);
   });
 
   it('remembers the newest failure of a service, and where', () => {
