@@ -103,7 +103,8 @@ export class Edge extends pulumi.ComponentResource {
         cpus: 1,
         descriptors: 16_384,
         temporaryMiB: 16,
-        stopGraceSeconds: 45,
+        // Twice what the Caddyfile gives to calls under way: nobody is served until the next one has the ports.
+        stopGraceSeconds: 10,
         startSeconds: 60,
         reachesHost: false,
         after: args.after,
