@@ -89,11 +89,12 @@ export class Swarm implements Platform {
             secrets,
             mounts: [temporaryFolder(spec.temporaryMiB), ...spec.mounts.map(mounted)],
             hosts: spec.reachesHost ? [{ host: HOST_NAME, ip: 'host-gateway' }] : [],
-            // Swarm kills what is unhealthy: a Dremio that is away must not become a restart loop.
+            // Swarm kills what is unhealthy: neither a Dremio that is away nor a machine that is too busy to answer a
+            // probe in time must become a restart loop. A proxy that hangs is passed over by the edge meanwhile.
             healthcheck: {
               tests: ['CMD', ...spec.probe('startupz')],
               interval: '10s',
-              timeout: '5s',
+              timeout: '20s',
               retries: 3,
               startPeriod: `${spec.startSeconds}s`,
             },

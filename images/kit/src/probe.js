@@ -6,17 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const path = process.argv[2] ?? 'readyz';
 const port = process.env.OPERATIONS_PORT || '9090';
 
-/** Less than the time that the engine gives a probe. */
-const PATIENCE_MS = 4_000;
+/** Less than the engine gives a probe: 5 s where `/readyz` is the health check, 20 s where `/startupz` is. */
+const PATIENCE_MS = path === 'startupz' ? 10_000 : 4_000;
 const AGAIN_MS = 200;
-/** @param {number} ms */
-const left = (ms) => Math.max(1, Math.round(PATIENCE_MS - performance.now() - ms));
+const end = performance.now() + PATIENCE_MS;
+const left = () => Math.round(end - performance.now());
 
 /** @returns {Promise<{ ok: boolean, text: string }>} */
 const ask = () =>
   new Promise((resolve) => {
     const call = request(
-      { host: '127.0.0.1', port, path: `/${path}`, timeout: left(0) },
+      { host: '127.0.0.1', port, path: `/${path}`, timeout: left() },
       (response) => {
         let text = '';
         response.setEncoding('utf8');
@@ -26,7 +26,7 @@ const ask = () =>
         response.on('end', () => resolve({ ok: response.statusCode === 200, text }));
       },
     );
-    call.on('timeout', () => call.destroy(new Error('no answer within 4 s')));
+    call.on('timeout', () => call.destroy(new Error(`no answer within ${PATIENCE_MS / 1_000} s`)));
     call.on('error', ({ message }) =>
       resolve({ ok: false, text: `operations port ${port}: ${message}` }),
     );
@@ -35,7 +35,7 @@ const ask = () =>
 
 let answer = await ask();
 // An engine probes a start every 10 s: waited for here, one that comes in between is seen at once.
-while (path === 'startupz' && !answer.ok && left(AGAIN_MS) > 1) {
+while (path === 'startupz' && !answer.ok && left() > 2 * AGAIN_MS) {
   await sleep(AGAIN_MS);
   answer = await ask();
 }
