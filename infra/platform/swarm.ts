@@ -81,7 +81,8 @@ export class Swarm implements Platform {
             image: spec.image,
             labels: this.#labels(spec.component, spec.labels),
             user: `${spec.user.uid}:${spec.user.gid}`,
-            env: spec.environment,
+            // The provider reads none back as nothing.
+            ...(Object.keys(spec.environment).length === 0 ? {} : { env: spec.environment }),
             readOnly: CONFINEMENT.readOnly,
             capDrops: CONFINEMENT.capabilities.drops,
             init: true,
@@ -96,9 +97,9 @@ export class Swarm implements Platform {
               interval: '10s',
               timeout: '20s',
               retries: 3,
-              startPeriod: `${spec.startSeconds}s`,
+              startPeriod: duration(spec.startSeconds),
             },
-            stopGracePeriod: `${spec.stopGraceSeconds}s`,
+            stopGracePeriod: duration(spec.stopGraceSeconds),
           },
           resources: {
             limits: { memoryBytes: spec.memoryMiB * MIB, nanoCpus: Math.round(spec.cpus * 1e9) },
@@ -168,6 +169,15 @@ export class Swarm implements Platform {
 
 const mode = (instances: Instances) =>
   instances === 'one on each node' ? { global: true } : { replicated: { replicas: instances } };
+
+/** As the provider reads it back: in another form it would be a change at every preview. */
+function duration(seconds: number): string {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const rest = seconds % 60;
+  if (hours === 0 && minutes === 0) return `${rest}s`;
+  const text = hours === 0 ? `${minutes}m${rest}s` : `${hours}h${minutes}m${rest}s`;
+  return text.replace(/m0s$/, 'm').replace(/h0m$/, 'h');
+}
 
 /** Such a mount is never executable and has no devices (moby volume/mounts). Its mode reads back without sticky bit. */
 const temporaryFolder = (sizeMiB: number) => ({

@@ -35,7 +35,7 @@ interface ServiceInputs {
       secrets: { secretId: string; fileName: string; fileUid: string; fileMode: number }[];
       mounts: { type: string; source?: string; target: string; readOnly?: boolean }[];
       stopGracePeriod: string;
-      healthcheck: { tests: string[] };
+      healthcheck: { tests: string[]; startPeriod: string };
     };
     networksAdvanceds: { id: string; aliases: string[] }[];
     placement: { constraints: string[] };
@@ -103,6 +103,16 @@ describe('the production stack', () => {
   it('asks for the health of a start: a Dremio that is away ends nothing', () => {
     for (const { name } of all(program, SERVICE))
       assert.match(task(program, name).healthcheck.tests.at(-1) ?? '', /startupz$/);
+  });
+
+  it('has nothing that the provider reads back in another form, which each preview would show as a change', () => {
+    for (const { name } of all(program, SERVICE)) {
+      const { healthcheck, stopGracePeriod, env } = task(program, name);
+      for (const duration of [healthcheck.startPeriod, stopGracePeriod])
+        assert.match(duration, /^([1-5]?\ds|\d+m|\d+m\d+s)$/, `${name}: ${duration}`);
+      assert.notDeepEqual(env, {}, `${name} has settings, or leaves them out`);
+    }
+    assert.equal(task(program, 'proxy').healthcheck.startPeriod, '3m');
   });
 
   it('has secrets without names of their own, each for its service’s user alone', () => {
