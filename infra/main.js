@@ -8,4 +8,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
 }
 
-export const { mcpUrl, mcpKeys, clientConfig, caCertificate } = await import('./index.ts');
+const outputs = Object.entries(await import('./index.ts'));
+// As one object and not as exports of their own: of an export without a value the CLI warns at every run.
+// biome-ignore lint/style/noDefaultExport: how a Pulumi program leaves an output out.
+export default Object.fromEntries(outputs.filter(([, value]) => value !== undefined));

@@ -44,9 +44,12 @@ export function readSource(
     return { kind: 'demo', tokenLifeSeconds: raw.demoTokenLife };
   }
   if (ownKeys.length === 0) {
+    const own =
+      'npm run up -- --set dremioUrl=… --set dremioUsername=… --set-secret dremioPassword';
     problems.push(
-      'No Dremio is named. For the demo: npm run up -- --set demo=true. For your own: ' +
-        'npm run up -- --set dremioUrl=… --set dremioUsername=… --set-secret dremioPassword',
+      raw.platform === 'swarm'
+        ? `No Dremio is named. Name yours: ${own}`
+        : `No Dremio is named. For the demo: npm run up -- --set demo=true. For your own: ${own}`,
     );
     return undefined;
   }

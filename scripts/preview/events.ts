@@ -29,9 +29,8 @@ export interface Preview {
   readonly policyPacks: readonly string[];
 }
 
-/** What follows from other messages, and what the SDK says of an output that a stack does not have. */
-const SAYS_NOTHING =
-  /^((preview|update) failed|Undefined value \(.*\) will not show as a stack output\.)$/;
+/** What follows from other messages. */
+const SAYS_NOTHING = /^(preview|update) failed$/;
 
 /** @param log one JSON event per line; a last line that was cut off by an interrupt is left out */
 export function readEvents(log: string): Preview {

@@ -24,6 +24,9 @@ describe('the config of a stack', () => {
       await refusal({}),
       /No Dremio is named\. For the demo: npm run up -- --set demo=true/,
     );
+    const production = await refusal({ stack: 'prod', config: { platform: 'swarm' } });
+    assert.match(production, /No Dremio is named\. Name yours: npm run up -- --set dremioUrl=/);
+    assert.doesNotMatch(production, /demo/);
   });
 
   it('names each missing part of one’s own Dremio', async () => {
