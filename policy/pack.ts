@@ -23,6 +23,7 @@ export const policiesFor = (context: RuleContext): Policies => [
   ...stackRules.map((rule) => stackPolicy(rule, context)),
 ];
 
+/** Of what a preview only warns the program itself does, once for all resources. */
 const stated = (
   { id, says, previewWarns = false }: Rule | StackRule,
   { preview }: RuleContext,
@@ -30,7 +31,7 @@ const stated = (
   name: id,
   description: says,
   enforcementLevel:
-    previewWarns && preview === true ? ('advisory' as const) : ('mandatory' as const),
+    previewWarns && preview === true ? ('disabled' as const) : ('mandatory' as const),
 });
 
 const resourcePolicy = (rule: Rule, context: RuleContext): ResourceValidationPolicy => ({

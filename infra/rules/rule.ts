@@ -30,7 +30,7 @@ interface Stated {
   readonly says: string;
   /** The only environment in which it must; both when left out. */
   readonly only?: Environment;
-  /** A preview goes on without it: what it asks for may be added before the deployment. */
+  /** A preview goes on without it, since it may be met before the deployment; that the program warns of it is enough. */
   readonly previewWarns?: boolean;
 }
 

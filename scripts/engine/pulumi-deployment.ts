@@ -40,6 +40,7 @@ export function pulumiDeployment(
     // Otherwise the history is read with secrets, which makes the CLI write a salt into the config that is in git.
     showSecrets: false,
   };
+  const policyPacks = [join(files.project, 'policy')].filter(existsSync);
   let opened: Promise<Stack> | undefined;
   const stack = () => {
     opened ??= openStack(files, pulumi, variables);
@@ -64,7 +65,8 @@ export function pulumiDeployment(
         const started = performance.now();
         await claimStack(files.folder, 'pulumi');
         const selected = await wholeStack(onEvent);
-        const result = await selected.up({ ...quiet, onEvent: followed.onEvent, signal });
+        const { onEvent: onPulumiEvent } = followed;
+        const result = await selected.up({ ...quiet, policyPacks, onEvent: onPulumiEvent, signal });
         const summary = summaryOf(
           result.summary.resourceChanges ?? {},
           performance.now() - started,
@@ -73,7 +75,9 @@ export function pulumiDeployment(
       });
     },
     preview: ({ onEvent, signal }) => {
-      const followed = followPulumi(() => {});
+      const followed = followPulumi((event) => {
+        if (event.kind === 'message') onEvent(event);
+      });
       const planned = followPlan();
       return translated({ signal, followed }, async () => {
         const started = performance.now();
@@ -84,7 +88,6 @@ export function pulumiDeployment(
             onEvent({ kind: 'message', severity: 'warning', message }),
           );
         };
-        const policyPacks = [join(files.project, 'policy')].filter(existsSync);
         try {
           const { configFile, suppressProgress } = quiet;
           const { changeSummary } = await selected.preview({

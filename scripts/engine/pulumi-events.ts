@@ -1,5 +1,6 @@
 import type {
   DiagnosticEvent,
+  PolicyEvent,
   EngineEvent as PulumiEvent,
   StepEventMetadata,
 } from '@pulumi/pulumi/automation/index.js';
@@ -23,7 +24,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
 export interface PulumiRun {
   /** Takes each event of the Automation API. */
   readonly onEvent: (event: PulumiEvent) => void;
-  /** What went wrong so far, each once: by resource where one failed, else the program's own errors. */
+  /** What went wrong so far, each once: broken rules, then by resource where one failed, else the program's errors. */
   problems(): string[];
 }
 
@@ -35,6 +36,7 @@ export function followPulumi(
   const started = new Map<string, { at: number; operation: Operation }>();
   const failures = new Map<string, string>();
   const errors = new Map<string, string>();
+  const broken = new Set<string>();
   const duration = (urn: string) => Math.round(now() - (started.get(urn)?.at ?? now()));
 
   const onStart = ({ op, urn, type }: StepEventMetadata) => {
@@ -70,12 +72,25 @@ export function followPulumi(
       if (event.resOutputsEvent) onEnd(event.resOutputsEvent.metadata);
       if (event.resOpFailedEvent) onFailure(event.resOpFailedEvent.metadata);
       if (event.diagnosticEvent) onMessage(event.diagnosticEvent);
+      if (event.policyEvent?.enforcementLevel === 'mandatory')
+        broken.add(policySentence(event.policyEvent));
     },
-    problems: () =>
-      failures.size > 0
-        ? [...failures].map(([urn, message]) => `${nameOf(urn)}: ${errors.get(urn) ?? message}`)
-        : [...new Set(errors.values())],
+    problems: () => {
+      const failed = [...failures].map(
+        ([urn, message]) => `${nameOf(urn)}: ${errors.get(urn) ?? message}`,
+      );
+      const known = [...broken, ...failed];
+      return known.length > 0 ? known : [...new Set(errors.values())];
+    },
   };
+}
+
+/** What a policy says, with the names of the resource and of the rule. */
+export function policySentence({ resourceUrn, message, policyName }: PolicyEvent): string {
+  const about = resourceUrn ? `"${nameOf(resourceUrn)}": ` : '';
+  const rule = ` [${policyName}]`;
+  const text = plainText(message);
+  return `${text.startsWith(about) ? '' : about}${text}${text.includes(rule) ? '' : rule}`;
 }
 
 /** Pulumi's summary in the runner's form. */

@@ -4,7 +4,7 @@ import type {
   StepEventMetadata,
 } from '@pulumi/pulumi/automation/index.js';
 import type { PlannedChange, Preview, Summary } from './deployment.ts';
-import { nameOf, OPERATIONS, plainText } from './pulumi-events.ts';
+import { OPERATIONS, policySentence } from './pulumi-events.ts';
 
 /** Follows one preview of the CLI: what would change, and which rules of the policy pack the stack breaks. */
 export function followPlan() {
@@ -18,9 +18,7 @@ export function followPlan() {
     changes.set(urn, { urn, operation, reason: reasonOf(operation, keys, diffs) });
   };
   const onPolicy = (event: PolicyEvent, warn: (message: string) => void) => {
-    const about = event.resourceUrn ? `"${nameOf(event.resourceUrn)}": ` : '';
-    const text = plainText(event.message);
-    const sentence = `${text.startsWith(about) ? '' : about}${text}${text.includes(`[${event.policyName}]`) ? '' : ` [${event.policyName}]`}`;
+    const sentence = policySentence(event);
     if (event.enforcementLevel === 'mandatory') violations.push(sentence);
     else warn(sentence);
   };

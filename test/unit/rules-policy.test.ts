@@ -109,12 +109,12 @@ describe('the policy pack', () => {
     );
   });
 
-  it('only warns in a preview that a base image is not pinned', () => {
+  it('leaves it to the program to warn in a preview that a base image is not pinned', () => {
     const level = (preview: boolean) =>
       pack('prod', preview).find(({ name }) => name === 'base-image-by-digest')?.enforcementLevel;
-    assert.equal(level(true), 'advisory');
+    assert.equal(level(true), 'disabled');
     assert.equal(level(false), 'mandatory');
     const unpinned = image({ NODE_IMAGE: 'docker.io/library/node:24' });
-    assert.equal(reports(pack('prod', true), unpinned).length, 1);
+    assert.equal(reports(pack('prod'), unpinned).length, 1);
   });
 });

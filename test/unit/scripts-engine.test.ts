@@ -142,6 +142,19 @@ describe('a run of the Pulumi CLI', () => {
     assert.deepEqual(seen.at(-1), { kind: 'failed', urn: URN, message: cause, durationMs: 0 });
   });
 
+  it('tells the rules that a policy pack found broken', () => {
+    const event = (enforcementLevel: string, message: string) =>
+      ({
+        policyEvent: { resourceUrn: URN, policyName: 'rule-one', enforcementLevel, message },
+      }) as unknown as PulumiEvent;
+    const { problems } = follow([
+      event('mandatory', '"proxy": its root is writable'),
+      event('warning', 'only advice'),
+      said('error', 'update failed'),
+    ]);
+    assert.deepEqual(problems, ['"proxy": its root is writable [rule-one]']);
+  });
+
   it('tells the program’s own errors when no resource failed', () => {
     const { problems } = follow([
       said('error', '<{%fg 1%}>The config has a problem:\n  - x<{%reset%}>'),
