@@ -16,6 +16,20 @@ const wholeNumber = (value: string) => {
   return Number(value);
 };
 const stack = () => new Option('--stack <name>', 'stack to work on').default('dev');
+/** The options that change settings; `purpose` says what for. */
+const withSettings = (command: Command, purpose: string) =>
+  command
+    .option(
+      '--set <key=value>',
+      `change a setting ${purpose}; key=@file takes a file (repeatable)`,
+      collect,
+    )
+    .option(
+      '--set-secret <key>',
+      `change a secret setting ${purpose}: asked for, or read from stdin (repeatable)`,
+      collect,
+    )
+    .option('--unset <key>', 'go back to the default of a setting (repeatable)', collect);
 const engine = () =>
   new Option('--engine <engine>', 'engine of deployment for a new stack').choices([
     'pulumi',
@@ -34,21 +48,11 @@ function program(): Command {
     .exitOverride()
     .showSuggestionAfterError(true);
 
-  tool
+  const up = tool
     .command('up')
     .description('deploy the stack, or bring it up to date, and prove that it works')
-    .addOption(stack())
-    .option(
-      '--set <key=value>',
-      'change a setting and keep it; key=@file takes a file (repeatable)',
-      collect,
-    )
-    .option(
-      '--set-secret <key>',
-      'change a secret setting: asked for, or read from stdin (repeatable)',
-      collect,
-    )
-    .option('--unset <key>', 'go back to the default of a setting (repeatable)', collect)
+    .addOption(stack());
+  withSettings(up, 'and keep it')
     .addOption(engine())
     .option('--trial', 'let the runner make a production stack, to try it out', false)
     .option('--no-install', 'install nothing on this machine: no dependencies, no Docker engine')
@@ -56,10 +60,11 @@ function program(): Command {
     .addHelpText('after', UP_HELP)
     .action(async (options) => (await import('./commands/up.ts')).up(project, options));
 
-  tool
+  const preview = tool
     .command('preview')
     .description('what up would change, judged by the rules; changes nothing')
-    .addOption(stack())
+    .addOption(stack());
+  withSettings(preview, 'for this preview alone')
     .addOption(engine())
     .option('--expect-no-changes', 'fail when something would change', false)
     .addOption(json('print the changes as JSON lines'))

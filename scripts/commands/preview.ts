@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { EXIT } from '../command-error.ts';
 import { commandFor } from '../command-words.ts';
+import { parseChanges } from '../config/arguments.ts';
 import { readPassphrase } from '../config/passphrase.ts';
 import { StackConfig } from '../config/stack-config.ts';
 import { chooseDeployment } from '../engine/choose.ts';
@@ -7,15 +10,20 @@ import type { EngineKind, Preview } from '../engine/deployment.ts';
 import { dockerAddress } from '../engine/docker-address.ts';
 import { findEngine, requireEngine } from '../engine/docker-engine.ts';
 import { watchInterruption } from '../interruption.ts';
-import { makeFolder, stackFiles } from '../stack/stack-files.ts';
+import { makeFolder, type StackFiles, stackFiles } from '../stack/stack-files.ts';
 import { kindOf, showMessages } from '../terminal/deployment-events.ts';
 import { openDisplay } from '../terminal/display.ts';
+import { readSecrets } from '../terminal/prompt.ts';
 import { type Style, styleFor } from '../terminal/style.ts';
 import { printable } from '../terminal/table.ts';
 
 export interface PreviewOptions {
   readonly stack: string;
   readonly engine?: EngineKind;
+  /** Settings as `up` would be given them; they are not kept. */
+  readonly set?: readonly string[];
+  readonly setSecret?: readonly string[];
+  readonly unset?: readonly string[];
   /** Whether a change is a failure. */
   readonly expectNoChanges: boolean;
   readonly json: boolean;
@@ -28,17 +36,19 @@ export interface PreviewOptions {
 export async function preview(project: string, options: PreviewOptions): Promise<number> {
   const { stack, json, expectNoChanges } = options;
   const files = stackFiles(project, stack);
+  const asked = parseChanges(options);
+  const secrets = await readSecrets(asked.secrets);
   await makeFolder(files);
   const passphrase = (await readPassphrase(files, process.env, { make: true })) ?? '';
   const config = await StackConfig.read(files, passphrase);
-  const engine = requireEngine(
-    await findEngine(dockerAddress(config.get('docker:host'), process.env)),
-  );
+  const host = asked.set['docker:host'] ?? config.get('docker:host');
+  const engine = requireEngine(await findEngine(dockerAddress(host, process.env)));
   const display = openDisplay({ json });
   const { signal, stop } = watchInterruption(() => display.warn('Interrupted.'));
+  await using trial = await TrialFiles.make(files);
   try {
     const deployment = await chooseDeployment({
-      files,
+      files: trial.files,
       passphrase,
       docker: engine.options,
       ...(options.engine === undefined ? {} : { wanted: options.engine }),
@@ -48,6 +58,8 @@ export async function preview(project: string, options: PreviewOptions): Promise
     config.setMachine('imagePlatform', engine.platform);
     if (deployment.kind === 'pulumi') await config.ensureSalt();
     await config.save();
+    await config.change(asked, secrets);
+    await config.writeMerged(trial.files.config);
     const task = display.task('Preview');
     const found = await deployment
       .preview({ onEvent: showMessages(display), signal })
@@ -65,13 +77,36 @@ export async function preview(project: string, options: PreviewOptions): Promise
       summary,
       violations,
     });
-    display.text(previewLines(stack, found, styleFor(process.stdout)));
+    const tried = Object.keys(asked.set).length + asked.secrets.length + asked.unset.length > 0;
+    display.text([
+      ...previewLines(stack, found, styleFor(process.stdout)),
+      ...(tried ? ['  The settings given here are not kept: give them to "up" as well.', ''] : []),
+    ]);
     const unexpected = expectNoChanges && changes.length > 0;
     if (unexpected) display.warn('Something would change, and --expect-no-changes was given.');
     return violations.length > 0 || unexpected ? EXIT.failed : EXIT.ok;
   } finally {
     stop();
     display.close();
+  }
+}
+
+/** The files of a stack, with a merged config of this preview's own. */
+class TrialFiles implements AsyncDisposable {
+  readonly files: StackFiles;
+  readonly #folder: string;
+
+  private constructor(files: StackFiles, folder: string) {
+    this.files = { ...files, config: join(folder, basename(files.config)) };
+    this.#folder = folder;
+  }
+
+  static async make(files: StackFiles): Promise<TrialFiles> {
+    return new TrialFiles(files, await mkdtemp(join(files.folder, 'preview-')));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
   }
 }
 

@@ -110,6 +110,11 @@ export class StackConfig {
   /** Writes the user's settings and the merged file that Pulumi or the runner reads. */
   async save(): Promise<void> {
     await writeOverrides(this.files, this.#overrides);
+    await this.writeMerged(this.files.config);
+  }
+
+  /** Writes the file that Pulumi or the runner reads, and keeps nothing. */
+  async writeMerged(path: string): Promise<void> {
     const config: Record<string, unknown> = { ...this.#committed };
     for (const [key, value] of Object.entries(this.#overrides.machine)) config[key] ??= value;
     for (const [key, value] of Object.entries(this.#overrides.config))
@@ -117,7 +122,7 @@ export class StackConfig {
     const encryptionsalt = this.#salt ?? this.#overrides.encryptionsalt;
     const merged = { ...(encryptionsalt === undefined ? {} : { encryptionsalt }), config };
     await writeWhole(
-      this.files.config,
+      path,
       `# Made by every run from Pulumi.${this.files.stack}.yaml and overrides.yaml; changes here are lost.\n${stringify(merged)}`,
     );
   }
