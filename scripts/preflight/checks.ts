@@ -8,6 +8,7 @@ import { findLeftovers } from '../stack/leftovers.ts';
 import { platformOf } from '../stack/platform.ts';
 import { diskProblem, engineDiskFree } from './disk.ts';
 import { checkDremio } from './dremio-check.ts';
+import { checkEdgeData } from './edge-data.ts';
 import { type Check, checkThat, type Found, type Ground } from './ground.ts';
 import { checkPort } from './port.ts';
 import { checkRegistry } from './registry.ts';
@@ -28,6 +29,7 @@ export function checksFor(
         disk,
         ownership,
         ports,
+        edgeData,
         registry,
         dremio,
       ]
@@ -90,4 +92,5 @@ const port = checkThat('Port', async ({ config, docker, engine }: Ground): Promi
 
 const swarm = checkThat('Swarm', checkSwarm);
 const ports = checkThat('Ports', checkEdgePorts);
+const edgeData = checkThat('Certificates', checkEdgeData);
 const registry = checkThat('Registry', checkRegistry);

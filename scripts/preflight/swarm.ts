@@ -71,12 +71,12 @@ export interface Labels {
   readonly edge: string;
 }
 
-const labelsOf = (config: Pick<StackConfig, 'get'>): Labels => {
+export const labelsOf = (config: Pick<StackConfig, 'get'>): Labels => {
   const services = config.get('nodeLabel') ?? 'lakehouse=true';
   return { services, edge: config.get('edgeNodeLabel') ?? services };
 };
 
-const labelled = (nodes: readonly NodeAnswer[], label: string) => {
+export const labelled = (nodes: readonly NodeAnswer[], label: string): readonly NodeAnswer[] => {
   const [name = '', value = ''] = label.split('=');
   return nodes.filter(({ Spec }) => Spec.Labels?.[name] === value);
 };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { statusLines } from '../../scripts/commands/status.ts';
+import { edgeDataFindings } from '../../scripts/preflight/edge-data.ts';
 import { managerProblem, nodeProblems } from '../../scripts/preflight/swarm.ts';
 import { merged, timedLine } from '../../scripts/stack/log-stream.ts';
 import { isReady, type StackStatus } from '../../scripts/stack/stack-status.ts';
@@ -338,6 +339,16 @@ describe('the check of a Swarm', () => {
       /2 nodes have the label.*\(one, two\), and without a registry/,
     );
     assert.deepEqual(problems([node('one'), node('two')], true), []);
+  });
+
+  it('says when the certificates that an edge got may not be where it starts next', () => {
+    const here = { ...node('one'), ID: 'id-one' };
+    const found = (nodes: NodeAnswer[]) => edgeDataFindings(nodes, 'edge=yes', 'id-one');
+    assert.deepEqual([found([here]), found([])], [{}, {}]);
+    const [warning] = found([here, node('two')]).warnings ?? [];
+    assert.match(warning?.text ?? '', /^The edge may run on one, two \(label edge=yes\)/);
+    assert.match(warning?.fix.join('\n') ?? '', /--set edgeNodeLabel=lakehouse-edge=true/);
+    assert.match(found([node('two')]).notes?.[0] ?? '', /will be in a volume on two/);
   });
 });
 
