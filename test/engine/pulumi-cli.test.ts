@@ -3,20 +3,12 @@
  * PATH, and a Docker engine; says so where they are missing.
  */
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import type { ContainerInspectInfo } from 'dockerode';
-import { lakehouse, lakehouseOk, repository } from '../helpers/lakehouse-command.ts';
+import { lakehouse, lakehouseOk } from '../helpers/lakehouse-command.ts';
+import { noPulumi, pulumiOk } from '../helpers/pulumi-cli.ts';
 import { docker, freePort, removeImages } from '../helpers/stack.ts';
-
-const run = promisify(execFile);
-const cli = spawnSync('pulumi', ['version'], { encoding: 'utf8' });
-const missing =
-  cli.status === 0
-    ? false
-    : 'SKIPPED: there is no Pulumi CLI on PATH, so nothing here was compared with the real engine';
 
 /** Sets in another order are the same, and so is a field that is empty and one that is not there. */
 function normal(value: unknown): unknown {
@@ -49,7 +41,7 @@ function comparable(details: ContainerInspectInfo, stack: string, port: number):
   return JSON.parse(text.replaceAll(stack, '<stack>').replaceAll(`"${port}"`, '"<port>"'));
 }
 
-describe('the Pulumi CLI and the runner', { skip: missing }, () => {
+describe('the Pulumi CLI and the runner', { skip: noPulumi }, () => {
   const id = randomBytes(3).toString('hex');
   const stacks = {
     pulumi: { name: `test-p${id}`, port: 0 },
@@ -64,22 +56,6 @@ describe('the Pulumi CLI and the runner', { skip: missing }, () => {
     'proxy-secrets',
     'proxy-live-secrets',
   ];
-
-  /** The CLI on the stack's own backend and config, as `npm run up` calls it. */
-  const pulumi = async (...args: string[]) => {
-    const folder = `${repository}.lakehouse/${stacks.pulumi.name}`;
-    return run('pulumi', [...args, '--non-interactive', '--stack', stacks.pulumi.name], {
-      cwd: repository,
-      maxBuffer: 64 << 20,
-      env: {
-        ...process.env,
-        PULUMI_BACKEND_URL: `file://${folder}/backend`,
-        PULUMI_CONFIG_PASSPHRASE_FILE: `${folder}/passphrase`,
-      },
-    });
-  };
-  const configFile = () =>
-    `${repository}.lakehouse/${stacks.pulumi.name}/Pulumi.${stacks.pulumi.name}.yaml`;
 
   before(async () => {
     for (const [engine, stack] of Object.entries(stacks)) {
@@ -113,11 +89,11 @@ describe('the Pulumi CLI and the runner', { skip: missing }, () => {
     });
 
   it('finds nothing to change right after up, nor after a refresh', async () => {
-    const preview = ['preview', '--expect-no-changes', '--config-file', configFile()];
-    await pulumi(...preview);
-    await pulumi('refresh', '--yes', '--config-file', configFile());
-    const { stdout } = await pulumi(...preview);
-    assert.match(stdout, /\d+ unchanged/);
+    const { name } = stacks.pulumi;
+    await pulumiOk(name, 'preview', '--expect-no-changes');
+    await pulumiOk(name, 'refresh', '--yes');
+    const said = await pulumiOk(name, 'preview', '--expect-no-changes');
+    assert.match(said, /\d+ unchanged/);
   });
 
   for (const [engine, stack] of Object.entries(stacks))

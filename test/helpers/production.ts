@@ -3,6 +3,7 @@
  * demo as a Dremio outside, TLS by an authority of the stack.
  */
 import { randomBytes } from 'node:crypto';
+import type { EngineKind } from '../../scripts/engine/deployment.ts';
 import { baseImageOnEngine } from './base-image.ts';
 import { buildCaddyImages } from './caddy-image.ts';
 import { DREMIO_PASSWORD, dremioOnThisMachine } from './demo-on-machine.ts';
@@ -58,9 +59,10 @@ async function push(registry: TestRegistry, local: string, repository: string): 
   return `${name}@${digest}`;
 }
 
-/** Deploys it by the runner, as a trial; everything is taken away when it is disposed of. */
+/** Deploys it, by the runner as a trial or by the Pulumi CLI; everything is taken away when it is disposed of. */
 export async function deployProduction(
   settings: Readonly<Record<string, string>> = {},
+  engine: EngineKind = 'local',
 ): Promise<ProductionStack> {
   const name = `t-${randomBytes(3).toString('hex')}`;
   await using made = new AsyncDisposableStack();
@@ -95,8 +97,9 @@ export async function deployProduction(
     const [command = '', ...rest] = args;
     return lakehouse([command, '--stack', name, ...rest], { input });
   };
+  const trial = engine === 'local' ? ['--trial'] : [];
   const up = (args: readonly string[] = [], input = '') =>
-    run(['up', '--engine', 'local', '--trial', ...args], input);
+    run(['up', '--engine', engine, ...trial, ...args], input);
   made.defer(async () => {
     await lakehouseOk(['down', '--stack', name, '--delete-data', '--yes']);
     await removeImages(name);
