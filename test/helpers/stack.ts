@@ -97,6 +97,15 @@ export async function execute(
   command: readonly string[],
   options: { user?: string } = {},
 ): Promise<string> {
+  return (await executeForBytes(container, command, options)).toString('utf8');
+}
+
+/** The same for output that need not be text. */
+export async function executeForBytes(
+  container: string,
+  command: readonly string[],
+  options: { user?: string } = {},
+): Promise<Buffer> {
   const exec = await docker.getContainer(container).exec({
     Cmd: [...command],
     AttachStdout: true,
@@ -120,7 +129,7 @@ export async function execute(
     throw new Error(
       `${command[0]} in ${container} ended with ${ExitCode}: ${Buffer.concat(errors)}`,
     );
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** Everything a container has logged so far. */

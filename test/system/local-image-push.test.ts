@@ -1,6 +1,7 @@
 /** The runner and a real registry that asks for a password. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,8 @@ import {
   type RunnerOptions,
   up,
 } from '../../local/index.ts';
+import { Detector } from '../helpers/canary/detector.ts';
+import { secret } from '../helpers/canary/secret.ts';
 import { docker, eventually, freePort } from '../helpers/stack.ts';
 
 const skip =
@@ -23,9 +26,10 @@ const skip =
 
 const fixture = fileURLToPath(new URL('../fixtures/local/push', import.meta.url));
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const password = 'topsecret of the tests';
+const password = 'Kx7vQ2mT9rW4pZ8bN5cH3gL';
+const passphrase = randomBytes(24).toString('base64url');
 /** bcrypt of it, as registries keep passwords. */
-const hash = '$2b$04$abcdefghijklmnopqrstuuCvr0AqoDEKx0lIhPEwNwwLoYHRclu8G';
+const hash = '$2b$04$abcdefghijklmnopqrstuuPXuf8dS4wlIoi.sOhXo7WsY4dsOl0q2';
 
 describe('an image for a registry', { skip }, () => {
   let folder: string;
@@ -72,7 +76,7 @@ describe('an image for a registry', { skip }, () => {
       projectDir: join(folder, 'project'),
       stack: 'push',
       configFile,
-      passphrase: 'a passphrase of the tests',
+      passphrase,
       stateDir: join(folder, 'state'),
       onEvent: (event) => void events.push(event),
     };
@@ -120,6 +124,23 @@ describe('an image for a registry', { skip }, () => {
     const changed = await up(await options(password));
     assert.equal(changed.summary.update, 1);
     assert.notEqual(changed.outputs.digest?.value, digest);
+  });
+
+  it('S4 is pushed without a trace of password and passphrase in what is said, kept and pushed', async () => {
+    const detector = new Detector([
+      secret('registry password', password),
+      secret('passphrase', passphrase),
+    ]);
+    const image = docker.getImage(`${server}/team/image:test`);
+    const known = [events, await image.inspect(), await image.history()];
+    const state = await readFile(join(folder, 'state', 'state.json'), 'utf8');
+    assert.deepEqual(detector.find(state + JSON.stringify(known)), []);
+    const layers = detector.open();
+    for await (const chunk of await image.get()) layers.push(Buffer.from(chunk));
+    assert.deepEqual(layers.hits, []);
+    assert.ok(layers.bytes > 0);
+    const login = Buffer.from(`me:${password}`).toString('base64');
+    assert.notDeepEqual(detector.find(`Authorization: Basic ${login}`), [], 'it would be found');
   });
 
   it('whose registry is away fails with its name', async () => {
