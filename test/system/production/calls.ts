@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { fetchHere } from '../../helpers/fetch-at.ts';
 import { WEATHER } from '../../helpers/mcp-client.ts';
 import { DOMAIN } from '../../helpers/production.ts';
+import { eventually } from '../../helpers/stack.ts';
 import { query, type Scene, tasks } from './scene.ts';
 
 export const calls = (scene: Scene) =>
@@ -17,11 +18,11 @@ export const calls = (scene: Scene) =>
         ['refresher', 1],
         ['proxy', 2],
       ] as const)
-        assert.deepEqual(
-          (await tasks(scene(), component)).map(({ Status }) => Status.State),
-          Array.from({ length: count }, () => 'running'),
-          component,
-        );
+        // A task that serves already is "starting" until the Swarm has asked for its health.
+        await eventually(`${count} of ${component} run`, async () => {
+          const states = (await tasks(scene(), component)).map(({ Status }) => Status.State);
+          return states.length === count && states.every((state) => state === 'running');
+        });
     });
 
     it('is believed by no one who was not given its authority', async () => {
