@@ -13,12 +13,12 @@ export const calls = (scene: Scene) =>
       assert.equal(stack.url, `https://${DOMAIN}:${stack.httpsPort}/mcp`);
       const rows = await query(scene(), `SELECT COUNT(*) AS n FROM ${WEATHER}`);
       assert.deepEqual(rows, [{ n: 3833 }]);
+      // A task that serves already is "starting" until the Swarm has asked for its health.
       for (const [component, count] of [
         ['edge', 1],
         ['refresher', 1],
         ['proxy', 2],
       ] as const)
-        // A task that serves already is "starting" until the Swarm has asked for its health.
         await eventually(`${count} of ${component} run`, async () => {
           const states = (await tasks(scene(), component)).map(({ Status }) => Status.State);
           return states.length === count && states.every((state) => state === 'running');
