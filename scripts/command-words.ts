@@ -7,7 +7,7 @@ export function commandFor(stack: string, command: string, words = ''): string {
 export function forStack(text: string, stack: string): string {
   if (stack === 'dev') return text;
   return text.replace(
-    /\bnpm run (-s )?(up|down|preview|rotate|output|status|query|logs)\b(?!(?: --)? --stack)(?: --(?= ))?/g,
+    /\bnpm run (-s )?(up|down|preview|rotate|output|status|query|logs|doctor|pin|sbom)\b(?!(?: --)? --stack)(?: --(?= ))?/g,
     (_, silent = '', command) => `npm run ${silent}${command} -- --stack ${stack}`,
   );
 }
