@@ -4,7 +4,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
   const { RunError } = await import('@pulumi/pulumi');
   throw new RunError(
     `This program needs Node 22.19 or newer and runs on ${process.version}. ` +
-      'The right one is among its packages: run "npm ci", then "npx pulumi up" instead of "pulumi up".',
+      'The right one is among its packages: run "npm ci", then PATH="$PWD/node_modules/.bin:$PATH" pulumi up.',
   );
 }
 

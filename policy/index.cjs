@@ -8,7 +8,7 @@ module.exports = async () => {
   if (major < 22 || (major === 22 && minor < 19))
     throw new RunError(
       `The policy pack needs Node 22.19 or newer and runs on ${process.version}. ` +
-        'The right one is among the packages: run "npm ci", then "npx pulumi preview --policy-pack policy".',
+        'The right one is among the packages: run "npm ci", then PATH="$PWD/node_modules/.bin:$PATH" pulumi preview --policy-pack policy.',
     );
   const { packContext } = await import('./context.ts');
   const { policiesFor } = await import('./pack.ts');

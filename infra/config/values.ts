@@ -70,7 +70,7 @@ export const listOf = (word: Kind<string>): Kind<readonly string[]> => ({
 
 export const httpUrl: Kind<URL> = {
   allowed: 'an http or https URL without user, password, path or query',
-  example: 'http://dremio.example:9047',
+  example: 'https://dremio.your-company.com:9047',
   parse: (text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (!url || !['http:', 'https:'].includes(url.protocol)) return undefined;

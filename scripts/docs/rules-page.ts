@@ -7,7 +7,7 @@ const HEAD = `# Rules
 <!-- Made from infra/rules by "npm run docs". -->
 
 What every stack must keep. The same rules are asked by the runner before it creates anything, by the Pulumi policy pack
-(\`npx pulumi preview --policy-pack policy\`), and by the tests. A rule that is broken stops the deployment, and its
+(\`pulumi preview --policy-pack policy\`), and by the tests. A rule that is broken stops the deployment, and its
 message says what to change.
 
 The CLI does not tell a policy pack of the option \`retainOnDelete\`; the runner and the tests ask for it.`;

@@ -7,6 +7,9 @@ import { codeOf, messageOf } from '../command-error.ts';
 import { agentFor, connectOptions, type Endpoint, hostOf } from './endpoint.ts';
 
 const TIMEOUT_MS = 5_000;
+/** What helps where the authority is one that this machine does not know. */
+const OWN_AUTHORITY =
+  '; of an authority of your own, name the certificate: NODE_EXTRA_CA_CERTS=ca.pem npm run …';
 /** What a proxy answers to a request without a key. */
 const NO_KEY = 401;
 
@@ -41,7 +44,7 @@ export async function checkEdge(endpoint: Endpoint, now = new Date()): Promise<E
       return {
         ...shown,
         certificate,
-        problem: `its certificate is not trusted here: ${certificate.distrust}`,
+        problem: `its certificate is not trusted here: ${certificate.distrust}${OWN_AUTHORITY}`,
       };
     const status = await statusWithoutKey(endpoint);
     const problem = status === NO_KEY ? null : `it answers with status ${status}${meaning(status)}`;

@@ -13,15 +13,19 @@ const markdownIn = (folder: string) =>
     .map((name) => `${folder}${name}`);
 const pages = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs/'), ...markdownIn('images/')];
 
-/** Options of each command of the tool, as scripts/cli.ts declares them. */
+/** Options of each command of the tool, as scripts/cli.ts declares them: its own, and those that several share. */
+const [head = '', body = ''] = read('scripts/cli.ts').split('function program()');
+const optionsIn = (text: string) => text.match(/--[a-z][a-z-]*/g) ?? [];
+const shared = head
+  .split(/^const /m)
+  .map((part) => [/^\w*/.exec(part)?.[0], optionsIn(part)] as const);
 const declared = new Map(
-  read('scripts/cli.ts')
+  body
     .split(".command('")
     .slice(1)
     .map((part) => {
-      const shared = ['stack', 'engine', 'json'].filter((name) => part.includes(`(${name}(`));
-      const own = part.match(/--[a-z][a-z-]*/g) ?? [];
-      const options = [...shared.map((name) => `--${name}`), ...own];
+      const used = shared.filter(([name]) => name && part.includes(`${name}(`));
+      const options = [...optionsIn(part), ...used.flatMap(([, some]) => some)];
       return [part.slice(0, part.indexOf("'")), new Set(options)] as const;
     }),
 );
