@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { orMissing, statusOf } from '../../local/engine-error.ts';
+import { messageOf, orMissing, statusOf } from '../../local/engine-error.ts';
 import { CommandError } from '../command-error.ts';
 import { serviceTasks, stackServices, unlessNoManager } from './swarm.ts';
 
@@ -110,7 +110,10 @@ export async function tasksGone(
   }
 }
 
-/** Engines take a moment to let go of what a removed task used, and refuse its removal until then (403, 409, 400). */
+/**
+ * Engines take a moment to let go of what a removed task used, and refuse its removal until then (403, 409, 400). A
+ * network that goes by itself at this moment, as overlays do with the last task on them, is "not found" with status 500.
+ */
 async function onceUnused(
   remove: () => Promise<unknown>,
   progress: (text: string) => void,
@@ -122,7 +125,9 @@ async function onceUnused(
       await orMissing(remove());
       return;
     } catch (error) {
-      const busy = [400, 403, 409].includes(statusOf(error) ?? 0);
+      const status = statusOf(error) ?? 0;
+      const busy =
+        [400, 403, 409].includes(status) || (status === 500 && /not found/.test(messageOf(error)));
       if (!busy || performance.now() > deadline) throw error;
     }
     progress(`waiting until ${what} is out of use`);
