@@ -1,10 +1,14 @@
 import { Agent, fetch as undiciFetch } from 'undici';
 
-/** `fetch` that looks every name up as this machine, and believes certificates of one authority alone. */
-export function fetchHere(ca: string): typeof fetch {
+/**
+ * `fetch` that looks every name up as this machine, and believes certificates of one authority alone.
+ * @param socketPath a socket to connect to in the place of a port
+ */
+export function fetchHere(ca: string, socketPath?: string): typeof fetch {
   const dispatcher = new Agent({
     connect: {
       ca,
+      ...(socketPath === undefined ? {} : { socketPath }),
       lookup: (_name, { all }, found) =>
         all ? found(null, [{ address: '127.0.0.1', family: 4 }]) : found(null, '127.0.0.1', 4),
     },

@@ -14,13 +14,17 @@ export interface CommandOptions {
   /** Text for standard input, which is closed after it. */
   input?: string;
   environment?: Record<string, string>;
+  /** Words before the command that start it somewhere else, such as in another network. */
+  inside?: readonly string[];
   signal?: AbortSignal;
 }
 
 /** Runs `lakehouse <args>`; never rejects for an exit code. */
 export function lakehouse(args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['scripts/lakehouse.mjs', ...args], {
+    const words = [process.execPath, 'scripts/lakehouse.mjs', ...args];
+    const [program = '', ...rest] = [...(options.inside ?? []), ...words];
+    const child = spawn(program, rest, {
       cwd: repository,
       env: { ...process.env, NO_COLOR: '1', ...options.environment },
       ...(options.signal ? { signal: options.signal, killSignal: 'SIGINT' as const } : {}),

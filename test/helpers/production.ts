@@ -26,6 +26,8 @@ export async function noProduction(): Promise<string | false> {
 
 export interface ProductionStack extends AsyncDisposable {
   readonly name: string;
+  /** What it was deployed with, by setting. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly httpsPort: number;
   readonly httpPort: number;
   /** `https://…/mcp`, whose host only this machine's test knows the address of. */
@@ -79,7 +81,7 @@ export async function deployProduction(
   for (const kind of ['debian', 'busybox'])
     made.defer(() => docker.getImage(`${caddyTag}-${kind}`).remove({ force: true }));
   const [httpsPort, httpPort] = [await freePort(), await freePort()];
-  const config = {
+  const config: Readonly<Record<string, string>> = {
     platform: 'swarm',
     demo: 'false',
     domain: DOMAIN,
@@ -122,6 +124,7 @@ export async function deployProduction(
   const everything = made.move();
   return {
     name,
+    settings: config,
     httpsPort,
     httpPort,
     url: String(await output('mcpUrl')),
