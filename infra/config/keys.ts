@@ -19,6 +19,11 @@ const HOST =
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 /** A host name as the proxy takes it (images/proxy/src/front/hosts.ts). */
 const NAME = '[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*';
+const publicUrl = matching(
+  new RegExp(`^https://${NAME}(:\\d{1,5})?(/[A-Za-z0-9._~-]+)*$`),
+  'an https URL without final slash, query or user',
+  'https://mcp.your-company.com',
+);
 const image = (example: string) => matching(/^[\w.\-/:@]+$/, 'an image reference', example);
 const nodeLabel = matching(
   /^[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]+$/,
@@ -59,11 +64,11 @@ export const keys = {
   sessionSecretGeneration: generation,
   sessionSecretNext: flag,
   domain: matching(HOST, 'a host name in small letters', 'mcp.your-company.com'),
-  publicUrl: matching(
-    new RegExp(`^https://${NAME}(:\\d{1,5})?(/[A-Za-z0-9._~-]+)*$`),
-    'an https URL without final slash, query or user',
-    'https://mcp.your-company.com',
-  ),
+  // A port may have five digits and be none.
+  publicUrl: {
+    ...publicUrl,
+    parse: (text) => (URL.canParse(text) ? publicUrl.parse(text) : undefined),
+  },
   pathPrefix: matching(
     /^(\/[A-Za-z0-9._~-]+)+$/,
     'a path that begins with a slash and does not end with one',
