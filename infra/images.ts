@@ -70,11 +70,17 @@ export function requirePins({ production, nodeImage, caddyImage }: Config): void
  * Says where the base image comes from when that is a registry: the build's own error, where none answers, names
  * neither the setting nor the way out.
  */
-export function announceBaseImage({ nodeImage }: Pick<Config, 'nodeImage'>): void {
+export function announceBaseImage({
+  nodeImage,
+  production,
+}: Pick<Config, 'nodeImage' | 'production'>): void {
   const fromRegistry = /^[^/]+[.:][^/]*\//.test(nodeImage);
   if (!fromRegistry || pulumi.runtime.isDryRun()) return;
+  const another = 'name another with "pulumi config set nodeImage <image>"';
+  const help = production
+    ? another
+    : `"npm run up" builds a base from Debian packages, or ${another}`;
   void pulumi.log.info(
-    `The images are built on ${nodeImage} (setting nodeImage). If it cannot be pulled: "npm run up" builds a base ` +
-      'from Debian packages, or name another with "pulumi config set nodeImage <image>".',
+    `The images are built on ${nodeImage} (setting nodeImage). If it cannot be pulled: ${help}.`,
   );
 }
