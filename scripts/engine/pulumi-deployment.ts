@@ -35,6 +35,8 @@ export function pulumiDeployment(
   const variables = pulumiEnvironment(files, process.env);
   const quiet = {
     configFile: files.config,
+    // What is gone from the engine is made anew: without a look at it the CLI takes its state for the truth.
+    refresh: true,
     suppressProgress: true,
     suppressOutputs: true,
     // Otherwise the history is read with secrets, which makes the CLI write a salt into the config that is in git.
@@ -89,9 +91,9 @@ export function pulumiDeployment(
           );
         };
         try {
-          const { configFile, suppressProgress } = quiet;
+          const { configFile, refresh, suppressProgress } = quiet;
           const { changeSummary } = await selected.preview({
-            ...{ configFile, suppressProgress, policyPacks, signal },
+            ...{ configFile, refresh, suppressProgress, policyPacks, signal },
             onEvent: onPulumiEvent,
           });
           return planned.result(summaryOf(changeSummary, performance.now() - started));
