@@ -48,7 +48,11 @@ export const portStackRules: readonly StackRule[] = [
     id: 'one-way-in',
     says: 'One service of a stack publishes ports.',
     checkStack(resources) {
-      const names = resources.filter(publishes).map(({ name }) => `"${name}"`);
+      // An engine of deployment registers them in any order.
+      const names = resources
+        .filter(publishes)
+        .map(({ name }) => `"${name}"`)
+        .sort();
       return names.length <= 1
         ? []
         : [`${names.join(' and ')} publish ports; one service is the way in, unpublish the others`];
