@@ -152,15 +152,20 @@ function program(): Command {
 
   tool
     .command('pin')
-    .description('pin the images of others to their content, in images.lock.json')
-    .addOption(new Option('--stack <name>', 'stack whose images are pinned').default('prod'))
-    .option(
-      '--check',
-      'only compare the lock with the registries; exit code 1 when it differs',
-      false,
+    .description('pin the images of others, or the tools of the MCP server, to their content')
+    .addOption(
+      new Option('--stack <name>', 'stack whose images or tools are pinned').default('prod'),
     )
+    .option('--check', 'only compare with the lock; exit code 1 when it differs', false)
+    .option('--tools', 'pin the tools that the running stack offers instead of images', false)
     .addOption(json('print what was found as JSON'))
-    .action(async (options) => finish(await (await import('./pin/pin.ts')).pin(project, options)));
+    .action(async ({ tools, ...options }) =>
+      finish(
+        tools
+          ? await (await import('./pin/pin-tools.ts')).pinTools(project, options)
+          : await (await import('./pin/pin.ts')).pin(project, options),
+      ),
+    );
 
   tool
     .command('sbom')

@@ -17,6 +17,8 @@ import { formatDuration } from '../terminal/duration.ts';
 import { quietDisplay } from '../terminal/quiet.ts';
 import { type Style, styleFor } from '../terminal/style.ts';
 import { printable, tableLines } from '../terminal/table.ts';
+import { compareTools, type ToolsFinding, toolsAdvice, toolsTrouble } from '../tools/compare.ts';
+import { TOOLS_LOCK } from '../tools/lock.ts';
 import { imageText, since, stateText } from './status-words.ts';
 import { edgeFacts, swarmTables } from './swarm-status.ts';
 
@@ -37,6 +39,7 @@ export async function status(project: string, options: StatusOptions): Promise<n
   const head = {
     stack: options.stack,
     ready,
+    tools: await compareTools(project, running),
     mcpUrl: url?.url ?? `http://127.0.0.1:${config.get('mcpPort')}/mcp`,
     madeWith: (await recordedEngine(files)) ?? null,
     docker: { address: engine.address.url, version: engine.version, platform: engine.platform },
@@ -75,6 +78,7 @@ async function urlOf(session: Session): Promise<Endpoint | undefined> {
 interface Head {
   readonly stack: string;
   readonly ready: boolean;
+  readonly tools: ToolsFinding | null;
   readonly mcpUrl: string;
   readonly madeWith: string | null;
   readonly docker: { readonly address: string; readonly version: string };
@@ -103,6 +107,7 @@ export function statusLines(head: Head, status: StackStatus, style: Style, now: 
       : [
           fact('MCP server', child === 'running' ? style.good(child) : style.bad(printable(child))),
         ]),
+    ...(head.tools === null ? [] : [fact('Tools', toolsText(head.tools, head.stack, style))]),
     ...(token === null
       ? []
       : tokenFacts(token, style, now).map(([name, text]) => fact(name, text))),
@@ -116,6 +121,12 @@ export function statusLines(head: Head, status: StackStatus, style: Style, now: 
           `The ${missing.join(' and the ')} ${missing.length === 1 ? 'is' : 'are'} missing, so nothing serves the URL. Complete the stack: ${commandFor(head.stack, 'up')}`,
         ]),
   ];
+}
+
+function toolsText(tools: ToolsFinding, stack: string, style: Style): string {
+  const trouble = toolsTrouble(tools);
+  if (trouble === undefined) return `as pinned in ${TOOLS_LOCK}`;
+  return [style.warning(trouble), ...toolsAdvice(stack)].join(`\n${' '.repeat(12)}`);
 }
 
 function containerTable(services: readonly ServiceStatus[], style: Style, now: Date): string[] {

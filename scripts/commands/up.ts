@@ -7,6 +7,7 @@ import { changeStack } from '../stack/change.ts';
 import { stackFiles } from '../stack/stack-files.ts';
 import { readSecrets } from '../terminal/prompt.ts';
 import type { Display } from '../terminal/tasks.ts';
+import { compareTools, toolsAdvice, toolsTrouble } from '../tools/compare.ts';
 import { type BringUpOptions, bringUp } from './bring-up.ts';
 import { resultLines } from './up-result.ts';
 
@@ -46,6 +47,9 @@ export async function up(project: string, options: UpOptions): Promise<void> {
       options,
       context,
     );
+    const tools = await compareTools(project, running);
+    const trouble = tools && toolsTrouble(tools);
+    if (trouble) display.warn([`${trouble}.`, ...toolsAdvice(stack)].join('\n  '));
     // The MCP SDK takes a while to load: only here, where it is needed.
     const { prove } = await import('./prove.ts');
     const demo = config.get('demo') === 'true';
@@ -53,7 +57,8 @@ export async function up(project: string, options: UpOptions): Promise<void> {
 
     const durationMs = Math.round(performance.now() - started);
     const { url, ca } = access;
-    display.json({ kind: 'result', ok: true, stack, mcpUrl: url, summary, proof, durationMs });
+    const result = { mcpUrl: url, summary, tools, proof, durationMs };
+    display.json({ kind: 'result', ok: true, stack, ...result });
     display.text(
       resultLines({
         stack,

@@ -16,6 +16,8 @@ import { platformOf, runningStack } from '../stack/platform.ts';
 import { availabilityWord, type RunningStack } from '../stack/running.ts';
 import { stackFiles } from '../stack/stack-files.ts';
 import { stackStatus } from '../stack/stack-status.ts';
+import { compareTools, toolsAdvice, toolsTrouble } from '../tools/compare.ts';
+import { TOOLS_LOCK } from '../tools/lock.ts';
 
 /** One check and what it found. */
 export interface Finding {
@@ -69,6 +71,7 @@ export async function* diagnose(project: string, stack: string): AsyncGenerator<
     yield* attemptCheck(check, { config, docker, engine });
   yield* checkBaseImage(config, engine);
   yield* checkStack(running);
+  yield* checkTools(project, running);
 }
 
 /** Runs a step; what it throws becomes a problem, with its advice as the fix. */
@@ -130,6 +133,16 @@ async function* checkBaseImage(config: StackConfig, engine: Engine): AsyncGenera
       kind: 'note',
       text: `${name} is not on the engine; up pulls it, or builds one from Debian packages`,
     };
+}
+
+async function* checkTools(project: string, running: RunningStack): AsyncGenerator<Finding> {
+  const check = 'Tools';
+  const tools = yield* attempt(check, () => compareTools(project, running));
+  if (!tools) return;
+  const trouble = toolsTrouble(tools);
+  yield trouble === undefined
+    ? { check, kind: 'ok', text: `as pinned in ${TOOLS_LOCK}` }
+    : { check, kind: 'problem', text: trouble, fix: toolsAdvice(running.stack) };
 }
 
 async function* checkStack(running: RunningStack): AsyncGenerator<Finding> {

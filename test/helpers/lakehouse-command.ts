@@ -17,6 +17,8 @@ export interface CommandOptions {
   /** Words before the command that start it somewhere else, such as in another network. */
   inside?: readonly string[];
   signal?: AbortSignal;
+  /** The checkout; this one when left out. */
+  directory?: string;
 }
 
 /** Runs `lakehouse <args>`; never rejects for an exit code. */
@@ -25,7 +27,7 @@ export function lakehouse(args: readonly string[], options: CommandOptions = {})
     const words = [process.execPath, 'scripts/lakehouse.mjs', ...args];
     const [program = '', ...rest] = [...(options.inside ?? []), ...words];
     const child = spawn(program, rest, {
-      cwd: repository,
+      cwd: options.directory ?? repository,
       env: { ...process.env, NO_COLOR: '1', ...options.environment },
       ...(options.signal ? { signal: options.signal, killSignal: 'SIGINT' as const } : {}),
     });

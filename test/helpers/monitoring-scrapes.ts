@@ -77,7 +77,8 @@ export function scrapeOfProxy(): Promise<Scrape> {
     inFlightByKey: () => new Map([['default', 1]]),
     sessions: () => 1,
     keptBytes: () => 0,
-    children: () => ({ alive: 1, rss: 1 }),
+    children: () => ({ alive: 1, rss: 1, breakersOpen: 0 }),
+    toolsDigest: () => 'sha256:0',
     tokenSecondsLeft: () => 1,
     ready: () => true,
   });

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { inspectSettings } from '../../images/kit/src/settings.ts';
 import { runCheck } from '../../images/proxy/src/check.ts';
 import { proxySettings } from '../../images/proxy/src/settings.ts';
+import { digestOf } from '../../images/proxy/src/upstream/tool-digests.ts';
 import {
   environmentOf,
   KEY,
@@ -19,6 +20,7 @@ import {
 } from '../fixtures/proxy/harness.ts';
 import { serveScript } from '../fixtures/proxy/remote-server.ts';
 import { type ScriptedDremio, startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
+import { compileCache } from '../helpers/compile-cache.ts';
 
 const MAIN = fileURLToPath(new URL('../../images/proxy/src/main.ts', import.meta.url));
 const TOKEN = 'login-token-that-nobody-may-see-2';
@@ -28,9 +30,16 @@ describe('proxy check', () => {
   let dremio: ScriptedDremio;
   let folder: string;
   let ready = { status: 200, body: '{"reasons":[]}' };
+  let told: object = {
+    tools_digest: 'sha256:1',
+    tools: { RunSqlQuery: 'sha256:2', Get: 'sha256:3' },
+  };
+  /** The operations ports of the refresher and of the proxy that runs. */
   const refresher = createServer((request, response) => {
-    response.writeHead(request.url === '/readyz' ? ready.status : 404).end(ready.body);
+    if (request.url === '/status') response.end(JSON.stringify(told));
+    else response.writeHead(request.url === '/readyz' ? ready.status : 404).end(ready.body);
   });
+  const operationsPort = () => String((refresher.address() as AddressInfo).port);
   before(async () => {
     dremio = await startScriptedDremio();
     folder = await prepareFolder([], {
@@ -48,7 +57,8 @@ describe('proxy check', () => {
   const environment = (changes: Record<string, string> = {}) => ({
     ...environmentOf(folder),
     DREMIO_URL: dremio.url.href,
-    REFRESHER_URL: `http://127.0.0.1:${(refresher.address() as AddressInfo).port}`,
+    REFRESHER_URL: `http://127.0.0.1:${operationsPort()}`,
+    OPERATIONS_PORT: operationsPort(),
     ...changes,
   });
   const check = async (changes?: Record<string, string>) => {
@@ -62,7 +72,7 @@ describe('proxy check', () => {
   };
   const run = (...words: string[]) =>
     new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-      const options = { env: { PATH: '/usr/bin:/bin', ...environment() } };
+      const options = { env: { PATH: '/usr/bin:/bin', ...compileCache, ...environment() } };
       const child = execFile(process.execPath, [MAIN, ...words], options, (_, stdout, stderr) =>
         resolve({ code: child.exitCode, stdout, stderr }),
       );
@@ -79,8 +89,20 @@ describe('proxy check', () => {
       `ok      Dremio    accepts the token at ${dremio.url.origin}`,
       `ok      refresher is ready at ${environment().REFRESHER_URL}`,
       `ok      server    ${folder}/child can be started`,
+      'ok      tools     RunSqlQuery, Get: sha256:1',
     ]);
     assert.equal(code, 0);
+  });
+
+  it('S11: asks the proxy that runs for the tools, and does without them where none does', async () => {
+    const last = async (changes?: Record<string, string>) =>
+      (await check(changes)).lines.at(-1) ?? '';
+    const before = told;
+    told = { tools_digest: null, tools: {} };
+    assert.equal(await last(), 'skipped tools     the server has not told them yet');
+    told = before;
+    const nobody = await last({ OPERATIONS_PORT: '1' });
+    assert.match(nobody, /^skipped tools {5}no proxy here that could be asked: .*ECONNREFUSED/);
   });
 
   it('says what is wrong with token, Dremio, refresher and server', async () => {
@@ -166,6 +188,7 @@ describe('proxy check', () => {
       `ok      server    opens a session at ${new URL(remote.url).origin}: super table 1.3.0, revision 2025-06-18, keeps sessions, without TLS`,
       'ok      headers   authorization',
       'ok      tools     health, whoami, query',
+      `ok      tools     ${digestOf(Object.fromEntries(remoteTools.map((tool) => [tool.name, digestOf(tool)])))}`,
       'ok      arguments auth_token to whoami, query',
       'ok      arguments role to whoami',
       'ok      arguments limit to query',
@@ -224,7 +247,7 @@ describe('proxy check', () => {
       run('check', '--all'),
     ]);
     assert.equal(good.code, 0);
-    assert.match(good.stdout, /^ok {6}settings .*\n(ok .*\n){6}$/);
+    assert.match(good.stdout, /^ok {6}settings .*\n(ok .*\n){7}$/);
     for (const { code, stderr } of [wrong, extra]) {
       assert.equal(code, 64);
       assert.match(stderr, /proxy check {2}looks at/);

@@ -228,6 +228,7 @@ describe('a proxy before one child', () => {
     const second = await open(session, HEADERS.authorization);
     const stranger = await open(other, `Bearer ${OTHER_KEY}`);
     await call('chatter');
+    const before = await bench.status();
     await call('add_tool', { name: 'brand_new' });
     for (const stream of [second, stranger]) {
       let seen = '';
@@ -239,6 +240,12 @@ describe('a proxy before one child', () => {
     }
     assert.deepEqual(eventsOf((await first?.read())?.value ?? ''), [], 'one stream of a session');
     await first?.cancel();
+    // S11: what it offers now is known, and on record.
+    const changed = await until(() => bench.log.find(({ event }) => event === 'tools_changed'));
+    const { tools, tools_digest: digest } = await bench.status();
+    assert.deepEqual(Object.keys(tools), [...Object.keys(before.tools), 'brand_new']);
+    assert.notEqual(digest, before.tools_digest);
+    assert.equal(changed.tools_digest, digest);
   });
 
   it('writes an audit line for each tool call, without its arguments, in an unbroken count', async () => {
@@ -401,7 +408,9 @@ describe('supervision', { concurrency: true }, () => {
       assert.equal(upstream.health()[0]?.code, 'child_restarting', 'not before its time');
       await clock.advance(1);
     }
+    assert.equal(upstream.children().breakersOpen, 0);
     await until(() => upstream.health()[0]?.code === 'child_crash_loop');
+    assert.equal(upstream.children().breakersOpen, 1);
     assert.equal(starts.length, 5);
     assert.match(
       upstream.health()[0]?.message ?? '',
@@ -416,6 +425,7 @@ describe('supervision', { concurrency: true }, () => {
     });
     await clock.advance(30_000);
     await until(() => upstream.health().length === 0);
+    assert.equal(upstream.children().breakersOpen, 0);
     assert.equal((await upstream.call(request('echo', { text: 'x' }), options())).outcome, 'ok');
     assert.deepEqual(starts, ['first', ...Array(5).fill('not_ready')]);
   });

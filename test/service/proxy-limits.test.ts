@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { digestOf } from '../../images/proxy/src/upstream/tool-digests.ts';
 import {
   type Bench,
   callTool,
@@ -203,6 +204,16 @@ describe('rules for tools', () => {
     }
     assert.equal(textOf((await second?.call('echo')) as RpcAnswer), 'hi');
     assert.equal((await bench.ready()).codes.includes('child_restarting'), false, 'nobody died');
+  });
+
+  it('S11: leave the digest as it is: it is of all that the server offers, before any rule', async () => {
+    const { tools, tools_digest: digest } = await bench.status();
+    assert.equal(tools.die, digestOf({ name: 'die', inputSchema: { type: 'object' } }));
+    assert.ok(tools.grandchild !== undefined && tools.echo !== undefined);
+    assert.equal(digest, digestOf(tools));
+    assert.equal(await metric(`lakehouse_proxy_tools_info{digest="${digest}"}`), 1);
+    const ready = bench.log.find(({ event }) => event === 'child_ready');
+    assert.equal(ready?.tools_digest, digest);
   });
 
   it('leave a line in the audit and a count, with names of tools that exist', async () => {

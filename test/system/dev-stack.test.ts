@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stackFiles } from '../../scripts/stack/stack-files.ts';
+import type { ToolsFinding } from '../../scripts/tools/compare.ts';
+import { TOOLS_LOCK } from '../../scripts/tools/lock.ts';
 import { allowedInDev } from '../helpers/canary/allowed.ts';
 import { AT_A_GLANCE, collect } from '../helpers/canary/collect.ts';
 import { Detector } from '../helpers/canary/detector.ts';
@@ -9,7 +14,7 @@ import { secretsOf } from '../helpers/canary/known.ts';
 import { quietScope } from '../helpers/canary/scope.ts';
 import { search } from '../helpers/canary/search.ts';
 import { secret } from '../helpers/canary/secret.ts';
-import { lakehouseOk, repository } from '../helpers/lakehouse-command.ts';
+import { lakehouse, lakehouseOk, repository } from '../helpers/lakehouse-command.ts';
 import { steadyQueries } from '../helpers/load.ts';
 import { connect, sqlRunner, WEATHER } from '../helpers/mcp-client.ts';
 import { runPythonClient } from '../helpers/python-client.ts';
@@ -43,7 +48,7 @@ describe('the dev stack, deployed for real', () => {
   const since = new Date();
   before(async () => {
     // More is said at this level, and nothing of it may be secret.
-    stack = await deploy({ demo: 'true', demoTokenLife: '60', logLevel: 'debug' });
+    stack = await deploy({ demo: 'true', demoTokenLife: '30', logLevel: 'debug' });
   });
   after(async () => {
     await stack?.remove();
@@ -113,9 +118,7 @@ describe('the dev stack, deployed for real', () => {
       proxy: '10002:10000',
     };
     for (const component of SERVICES) {
-      const { Config, HostConfig, State } = await docker
-        .getContainer(container(component))
-        .inspect();
+      const { Config, HostConfig } = await docker.getContainer(container(component)).inspect();
       assert.equal(Config.User, users[component]);
       assert.equal(HostConfig.ReadonlyRootfs, true);
       assert.deepEqual(HostConfig.CapDrop, ['ALL']);
@@ -130,7 +133,10 @@ describe('the dev stack, deployed for real', () => {
       assert.equal(HostConfig.Init, true);
       assert.equal(HostConfig.RestartPolicy?.Name, 'unless-stopped');
       assert.equal(HostConfig.Privileged, false);
-      assert.equal(State.Health?.Status, 'healthy');
+      await eventually('Docker finds it healthy', async () => {
+        const { State } = await docker.getContainer(container(component)).inspect();
+        return State.Health?.Status === 'healthy';
+      });
     }
   });
 
@@ -221,7 +227,7 @@ describe('the dev stack, deployed for real', () => {
   });
 
   it('answers every call through a change of token', async () => {
-    const { calls, failures } = await steadyQueries(stack, { everyMs: 100, durationMs: 60_000 });
+    const { calls, failures } = await steadyQueries(stack, { everyMs: 50, durationMs: 30_000 });
     assert.deepEqual(failures, []);
     assert.ok(calls >= 500, `${calls} calls`);
     const metrics = await metricsOf(container('demo'));
@@ -276,6 +282,57 @@ describe('the dev stack, deployed for real', () => {
     const before = await started();
     await stack.up();
     assert.deepEqual(await started(), before);
+  });
+
+  it('S11: offers the tools that are pinned, and up warns in words where others are', async (t) => {
+    const words = ['--stack', stack.name];
+    const up = async (directory = repository) => {
+      const { stdout } = await lakehouseOk(['up', ...words, '--json'], { directory });
+      const lines = stdout.trimEnd().split('\n');
+      return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    };
+    const warningsIn = (events: Record<string, unknown>[]) =>
+      events
+        .filter(({ severity }) => severity === 'warning')
+        .flatMap(({ message }) => (String(message).includes('tools') ? [String(message)] : []));
+    const events = await up();
+    assert.deepEqual(warningsIn(events), []);
+    const tools = events.at(-1)?.tools as ToolsFinding;
+    assert.deepEqual(tools.differences, []);
+    const metric = `lakehouse_proxy_tools_info{digest="${tools.digests}"}`;
+    assert.equal((await metricsOf(container('proxy'))).get(metric), 1);
+
+    // A checkout in which other tools were found good, of the same stack.
+    const checkout = await mkdtemp(join(tmpdir(), 'lakehouse-checkout-'));
+    t.after(() => rm(checkout, { recursive: true }));
+    const shared = ['node_modules', '.lakehouse'];
+    const apart = new Set([...shared, '.git'].map((name) => join(repository, name)));
+    await cp(repository, checkout, { recursive: true, filter: (path) => !apart.has(path) });
+    for (const name of shared) await symlink(join(repository, name), join(checkout, name));
+    const lock = join(checkout, TOOLS_LOCK);
+    const pinned = await readFile(lock, 'utf8');
+    const { GetSchemaOfTable: _, ...others } = JSON.parse(pinned) as Record<string, string>;
+    const changed = {
+      ...others,
+      RunSqlQuery: `sha256:${'0'.repeat(64)}`,
+      Search: others.RunSqlQuery,
+    };
+    await writeFile(lock, JSON.stringify(changed));
+    const [warning = '', ...more] = warningsIn(await up(checkout));
+    assert.match(
+      warning,
+      /are not those in \S+: GetSchemaOfTable is new, RunSqlQuery is defined in another way\./,
+    );
+    assert.ok(warning.includes(`npm run pin -- --stack ${stack.name} --tools`));
+    assert.deepEqual(more, []);
+
+    const pin = (...args: string[]) =>
+      lakehouse(['pin', '--tools', ...words, ...args], { directory: checkout });
+    assert.equal((await pin('--check')).code, 1);
+    assert.equal((await pin()).code, 0);
+    const now = JSON.parse(await readFile(lock, 'utf8'));
+    assert.deepEqual(now, { ...JSON.parse(pinned), Search: changed.Search });
+    assert.equal((await pin('--check')).code, 0);
   });
 
   it('makes again what was removed by hand', async () => {

@@ -240,6 +240,7 @@ async function assertStatus(cause: Cause, { name }: RefresherContainer): Promise
   const head = {
     stack: name,
     ready: false,
+    tools: null,
     mcpUrl: 'http://127.0.0.1:8470/mcp',
     madeWith: null,
     docker: { address: '', version: '' },

@@ -20,6 +20,7 @@ const NOT_SHOWN: ReadonlySet<string> = new Set([
   'lakehouse_proxy_upstream_requests_total',
   'lakehouse_proxy_upstream_seconds',
   'lakehouse_proxy_client_answers_ignored_total',
+  'lakehouse_proxy_tools_info',
 ]);
 
 describe('the Grafana dashboard', () => {

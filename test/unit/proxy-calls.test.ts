@@ -24,7 +24,7 @@ function open(env: Record<string, string>, callTimeout = 0.05) {
       signals.push(signal);
       return new Promise<Answer>((resolve) => atServer.push(resolve));
     },
-    toolNames: () => new Set(),
+    tools: () => new Map(),
     listen: () => () => {},
   } as unknown as Upstream;
   const alarms: (() => void)[] = [];

@@ -98,14 +98,17 @@ describe('the status of a stack', () => {
   const head = {
     stack: 'dev',
     ready: false,
+    tools: null,
     mcpUrl: 'http://127.0.0.1:8470/mcp',
     madeWith: 'local',
     docker: { address: 'unix:///x', version: '28' },
   };
   const now = new Date('2026-01-01T00:10:00Z');
-  const lines = (services: ServiceStatus[], more: object = {}) => {
+  const lines = (services: ServiceStatus[], more: object = {}, told: object = {}) => {
     const status = { services, swarm: null, edge: null, token: null, child: null, ...more };
-    const text = statusLines(head, status, styleFor(process.stderr), now).join('\n');
+    const text = statusLines({ ...head, ...told }, status, styleFor(process.stderr), now).join(
+      '\n',
+    );
     return stripVTControlCharacters(text);
   };
 
@@ -149,6 +152,15 @@ describe('the status of a stack', () => {
     assert.match(text, /^Token +2 h left, next login at 2026-01-01T01:50:00Z$/m);
     assert.match(text, /^MCP server +running$/m);
     assert.doesNotMatch(text, /^(Login|Write) /m);
+  });
+
+  it('S11: says which tools are not as they were pinned, and what to do', () => {
+    const text = (differences: readonly string[]) =>
+      lines([service({})], {}, { tools: { digests: ['sha256:1'], differences } });
+    assert.match(text([]), /^Tools +as pinned in images\/proxy\/tools\.lock\.json$/m);
+    const other = text(['RunSqlQuery is defined in another way', 'Drop is new']);
+    assert.match(other, /^Tools .* RunSqlQuery is defined in another way, Drop is new$/m);
+    assert.match(other, /^ +If they are right, .*: npm run pin -- --stack dev --tools$/m);
   });
 
   it('says why logins fail by class and words, how often, and when the next try is', () => {

@@ -166,6 +166,7 @@ describe('the status of a stack on Swarm', () => {
   const head = {
     stack: 'prod',
     ready: false,
+    tools: null,
     mcpUrl: 'https://mcp.test/mcp',
     madeWith: 'pulumi',
     docker: { address: 'unix:///x', version: '28' },

@@ -63,7 +63,7 @@ export async function openHttpBackend(
   return {
     upstream: server,
     reasons: () => server.health(),
-    children: () => ({ alive: 0, rss: 0 }),
+    children: () => ({ alive: 0, rss: 0, breakersOpen: 0 }),
     tokenSecondsLeft: () => undefined,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

@@ -4,14 +4,14 @@ import type { Logger } from '../../kit/src/logger.ts';
 import type { Reason } from '../../kit/src/operations.ts';
 import type { JsonObject } from './jsonrpc/message.ts';
 import type { ProxySettings } from './settings.ts';
+import type { ChildrenReading } from './upstream/stdio/stdio-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 export interface Backend extends AsyncDisposable {
   readonly upstream: Upstream;
   /** Why a call would fail now; empty = it would not. */
   reasons(): readonly Reason[];
-  /** Children that live, and bytes of resident memory that they have. */
-  children(): { alive: number; rss: number };
+  children(): ChildrenReading;
   /** Life left of the login token; undefined where there is none. */
   tokenSecondsLeft(): number | undefined;
 }

@@ -194,7 +194,7 @@ export class Calls {
     const { outcome } = answer;
     const name = method === 'tools/call' && typeof params.name === 'string' ? params.name : '';
     // Only names that the server offers become labels: a client must not be able to make new series.
-    const tool = name === '' ? '' : upstream.toolNames().has(name) ? name : 'unknown';
+    const tool = name === '' ? '' : upstream.tools().has(name) ? name : 'unknown';
     observer.ended({ method, tool, outcome, seconds: durationMs / 1000 });
     if (queuedMs > 0) observer.waited(queuedMs / 1000);
     if (refused !== undefined) observer.refused(refused);

@@ -11,6 +11,7 @@ import { readHeaders } from './upstream/http/headers-file.ts';
 import type { Link } from './upstream/http/link.ts';
 import { SHORTEST_CREDENTIAL } from './upstream/http/redactor.ts';
 import type { ToolInputs } from './upstream/http/tool-inputs.ts';
+import { catalogueDigest } from './upstream/tool-digests.ts';
 
 const TIMEOUT_MS = 5_000;
 /** Servers name themselves, and their tools, as they like. */
@@ -40,7 +41,9 @@ export async function* checkHttp(
   yield ok('server', `opens a session at ${choice.url.origin}: ${describe(link, choice)}`);
   if (upstreamHeadersFile !== undefined)
     yield ok('headers', namesOf(Object.keys(await readHeaders(upstreamHeadersFile))));
-  yield ok('tools', namesOf([...link.tools.names]));
+  yield ok('tools', namesOf(link.tools.names));
+  const digest = catalogueDigest(link.tools.digests);
+  if (digest !== undefined) yield ok('tools', digest);
   if (upstreamArgumentsFile !== undefined)
     yield* checkArguments(await readArguments(upstreamArgumentsFile), link.tools);
 }

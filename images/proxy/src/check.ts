@@ -16,6 +16,7 @@ import { readKeys } from './front/key-file.ts';
 import { Dremio } from './hop/dremio.ts';
 import { inspectFiles } from './inspect.ts';
 import type { ProxySettings, proxySettings } from './settings.ts';
+import type { ProxyStatus } from './status.ts';
 
 const TIMEOUT_MS = 5_000;
 const MAX_ANSWER = 16 * 1024;
@@ -48,6 +49,7 @@ export async function* check({
   yield await checkDremio(settings, choice, token.token);
   yield await checkRefresher(settings);
   yield await checkServer(settings);
+  yield await checkTools(settings);
 }
 
 async function checkKeys({ keysFile }: ProxySettings): Promise<Finding> {
@@ -142,6 +144,21 @@ async function checkServer({ childCommand }: ProxySettings): Promise<Finding> {
         ? 'does not exist'
         : `user ${user()} may not start (${codeOf(error)})`;
     return wrong('server', `CHILD_COMMAND is ${childCommand}, which ${why}`);
+  }
+}
+
+/** What the server offers is asked of the proxy that runs beside this command: none is started for it. */
+async function checkTools({ operationsPort }: ProxySettings): Promise<Finding> {
+  try {
+    const { statusCode, body } = await request(`http://127.0.0.1:${operationsPort}/status`, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (statusCode !== 200) throw new Error(`the operations port answers ${statusCode}`);
+    const { tools, tools_digest: digest } = (await body.json()) as ProxyStatus;
+    if (digest === null) return skipped('tools', 'the server has not told them yet');
+    return ok('tools', `${Object.keys(tools).join(', ')}: ${digest}`);
+  } catch (error) {
+    return skipped('tools', `no proxy here that could be asked: ${errorText(error)}`);
   }
 }
 

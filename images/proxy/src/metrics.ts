@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CallObserver } from './calls.ts';
 import { FORWARDED, PERSONAL } from './upstream/methods.ts';
+import type { ChildrenReading } from './upstream/stdio/stdio-upstream.ts';
 
 /** Buckets for times of requests, in seconds. */
 export const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -16,8 +17,9 @@ export interface Readings {
   sessions(): number;
   /** Bytes kept for clients that may come back to a stream. */
   keptBytes(): number;
-  /** Children that live, and bytes of resident memory that they have. */
-  children(): { alive: number; rss: number };
+  children(): ChildrenReading;
+  /** Digest of all tools that the server offers; undefined while it is not known. */
+  toolsDigest(): string | undefined;
   /** Seconds until the token ends; 0 without a valid one, undefined where there is no token at all. */
   tokenSecondsLeft(): number | undefined;
   ready(): boolean;
@@ -75,6 +77,22 @@ export function proxyMetrics(registry: Registry, readings: Readings): ProxyMetri
     'Resident memory of the MCP server.',
     () => readings.children().rss,
   );
+  gauge(
+    'lakehouse_proxy_child_breakers_open',
+    'Places of the MCP server at which it ended again and again, so that it is started only every 30 s.',
+    () => readings.children().breakersOpen,
+  );
+  new Gauge({
+    name: 'lakehouse_proxy_tools_info',
+    help: 'Always 1; the digest is of the tools that the MCP server offers, before any rule.',
+    labelNames: ['digest'],
+    registers,
+    collect() {
+      this.reset();
+      const digest = readings.toolsDigest();
+      if (digest !== undefined) this.set({ digest }, 1);
+    },
+  });
   gauge('lakehouse_proxy_kept_bytes', 'Bytes kept for clients that may come back.', () =>
     readings.keptBytes(),
   );

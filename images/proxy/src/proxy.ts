@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../kit/src/clock.ts';
 import type { Logger } from '../../kit/src/logger.ts';
 import { createRegistry } from '../../kit/src/metrics.ts';
-import { type Reason, startOperations } from '../../kit/src/operations.ts';
+import { type Reason, sendJson, startOperations } from '../../kit/src/operations.ts';
 import type { Running } from '../../kit/src/service.ts';
 import packageInfo from '../package.json' with { type: 'json' };
 import type { Backend } from './backend.ts';
@@ -22,7 +22,9 @@ import { startFront } from './front/server.ts';
 import { Streams } from './front/streams.ts';
 import { proxyMetrics } from './metrics.ts';
 import type { ProxySettings } from './settings.ts';
+import { statusOf } from './status.ts';
 import { upstreamMetrics } from './upstream/http/metrics.ts';
+import { catalogueDigest, type ToolDigests } from './upstream/tool-digests.ts';
 
 export const SERVICE = 'proxy';
 const { version } = packageInfo;
@@ -76,6 +78,7 @@ export async function startProxy(
     ...(draining ? [{ code: 'draining', message: 'this proxy is being stopped' }] : []),
     ...(backend?.reasons() ?? []),
   ];
+  const tools = (): ToolDigests => backend?.upstream.tools() ?? new Map();
   const registry = createRegistry({ service: SERVICE, version });
   const metrics = proxyMetrics(registry, {
     callsInFlight: () => desk?.calls.inFlight ?? 0,
@@ -83,7 +86,8 @@ export async function startProxy(
     inFlightByKey: () => desk?.admission.byKey ?? new Map(),
     sessions: () => sessions.count(clock.now()),
     keptBytes: () => streams.bytes,
-    children: () => backend?.children() ?? { alive: 0, rss: 0 },
+    children: () => backend?.children() ?? { alive: 0, rss: 0, breakersOpen: 0 },
+    toolsDigest: () => catalogueDigest(tools()),
     tokenSecondsLeft: () => backend?.tokenSecondsLeft(),
     ready: () => ready().length === 0,
   });
@@ -92,6 +96,7 @@ export async function startProxy(
     live: () => [],
     ready,
     registry,
+    routes: { '/status': (_, response) => sendJson(response, 200, statusOf(tools())) },
     log,
   });
   started.defer(() => operations.close());

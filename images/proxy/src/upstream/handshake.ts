@@ -18,11 +18,18 @@ export function readHandshake(result: unknown): Handshake {
   };
 }
 
-export function readToolNames(result: unknown): { tools: string[]; next: string | undefined } {
+/** A tool as the server defines it. */
+export type NamedTool = JsonObject & { readonly name: string };
+
+/** A page of `tools/list`; what has no name is passed over. */
+export function readToolPage(result: unknown): {
+  tools: readonly NamedTool[];
+  next: string | undefined;
+} {
   const { tools, nextCursor } = object(result);
-  const names = Array.isArray(tools) ? tools.map((tool) => object(tool).name) : [];
+  const named = (tool: JsonObject): tool is NamedTool => typeof tool.name === 'string';
   return {
-    tools: names.filter((name): name is string => typeof name === 'string'),
+    tools: Array.isArray(tools) ? tools.map(object).filter(named) : [],
     next: typeof nextCursor === 'string' ? nextCursor : undefined,
   };
 }

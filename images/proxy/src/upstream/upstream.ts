@@ -5,6 +5,7 @@
 import type { Reason } from '../../../kit/src/operations.ts';
 import type { ClientNotification, ClientRequest, JsonObject } from '../jsonrpc/message.ts';
 import type { ServerRequest } from '../jsonrpc/server-message.ts';
+import type { ToolDigests } from './tool-digests.ts';
 
 /** Bytes of one JSON-RPC message in pieces, without a line break. */
 export type Pieces = readonly Buffer[];
@@ -108,8 +109,8 @@ export interface Upstream {
   notify(notification: ClientNotification, caller: Caller): void;
   /** The last handshake, waiting up to `patienceMs` for a first one; undefined when there is none. */
   handshake(patienceMs: number): Promise<Handshake | undefined>;
-  /** Names of the tools that the server offers. */
-  toolNames(): ReadonlySet<string>;
+  /** The tools that the server offers, before any rule; none while it is not known. */
+  tools(): ToolDigests;
   /** Why a call would fail now; empty = it would not. */
   health(): readonly Reason[];
   /** Hears messages that belong to no request; returns the way to stop that. */

@@ -48,13 +48,13 @@ export class FixedArguments {
   /** What is in the file and no call gets, in words. */
   unused(tools: ToolInputs): string[] {
     const { all, byTool } = this.#given;
-    const names = [...tools.names];
+    const { names } = tools;
     return [
       ...Object.keys(all)
         .filter((argument) => !names.some((tool) => tools.takes(tool, argument)))
         .map((argument) => `no tool of the server takes the argument ${argument}`),
       ...[...byTool.keys()]
-        .filter((tool) => !tools.names.has(tool))
+        .filter((tool) => !tools.digests.has(tool))
         .map((tool) => `the server offers no tool ${tool}`),
     ];
   }

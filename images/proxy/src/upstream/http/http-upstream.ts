@@ -4,6 +4,7 @@ import type { Logger } from '../../../../kit/src/logger.ts';
 import type { ClientRequest, JsonObject } from '../../jsonrpc/message.ts';
 import { busy } from '../answers.ts';
 import { changeOf, LIST_CHANGES } from '../catalogue.ts';
+import type { ToolDigests } from '../tool-digests.ts';
 import type { Answer, CallOptions, Handshake, Upstream, UpstreamListener } from '../upstream.ts';
 import { Additions, NO_SECRETS, type Secrets } from './additions.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
@@ -104,8 +105,8 @@ export class HttpUpstream implements Upstream {
     return (this.#last ?? (await this.#keeper.whenOpen(patienceMs)))?.handshake;
   }
 
-  toolNames(): ReadonlySet<string> {
-    return this.#last?.tools.names ?? new Set();
+  tools(): ToolDigests {
+    return this.#last?.tools.digests ?? new Map();
   }
 
   health() {

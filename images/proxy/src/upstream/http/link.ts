@@ -4,6 +4,7 @@ import type { JsonObject } from '../../jsonrpc/message.ts';
 import type { ServerResponse } from '../../jsonrpc/server-message.ts';
 import { Catalogue } from '../catalogue.ts';
 import { readHandshake } from '../handshake.ts';
+import { catalogueDigest } from '../tool-digests.ts';
 import type { Handshake, Pieces } from '../upstream.ts';
 import { hearOwnStream } from './listening.ts';
 import type { RemoteResponse } from './remote.ts';
@@ -120,7 +121,8 @@ export class Link {
       ms: Math.round(performance.now() - start),
       protocol: this.handshake.protocolVersion,
       session: this.hasSession,
-      tools: [...this.tools.names],
+      tools: this.tools.names,
+      tools_digest: catalogueDigest(this.tools.digests),
     });
     void hearOwnStream({
       ...this.#requests.resumption(this.#closed.signal),

@@ -1,5 +1,6 @@
 /** The tools of a server, with the arguments that their input schemas ask for. */
-import { readToolNames } from '../handshake.ts';
+import { readToolPage } from '../handshake.ts';
+import { digestOf, type ToolDigests } from '../tool-digests.ts';
 import { isObject } from './object-file.ts';
 
 const MAX_PAGES = 20;
@@ -12,7 +13,7 @@ interface Input {
 
 export class ToolInputs {
   readonly #inputs = new Map<string, Input>();
-  readonly #names = new Set<string>();
+  readonly #digests = new Map<string, string>();
 
   /**
    * Reads all pages of `tools/list`.
@@ -22,16 +23,18 @@ export class ToolInputs {
     const tools = new ToolInputs();
     let cursor: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
-      const result = await ask(cursor === undefined ? {} : { cursor });
-      tools.learn(result);
-      cursor = readToolNames(result).next;
+      cursor = tools.learn(await ask(cursor === undefined ? {} : { cursor }));
       if (cursor === undefined) break;
     }
     return tools;
   }
 
-  get names(): ReadonlySet<string> {
-    return this.#names;
+  get names(): readonly string[] {
+    return [...this.#digests.keys()];
+  }
+
+  get digests(): ToolDigests {
+    return this.#digests;
   }
 
   /** True when the tool is known and asks for an argument of this name. */
@@ -40,14 +43,14 @@ export class ToolInputs {
     return input !== undefined && (input.open || input.properties.has(argument));
   }
 
-  /** Takes the tools of a page of `tools/list`; what has no name is passed over. */
-  learn(result: unknown): void {
-    const tools = isObject(result) ? result.tools : undefined;
-    for (const tool of Array.isArray(tools) ? tools : []) {
-      if (!isObject(tool) || typeof tool.name !== 'string') continue;
-      this.#names.add(tool.name);
+  /** Takes the tools of a page of `tools/list`. @returns where the list goes on */
+  learn(result: unknown): string | undefined {
+    const { tools, next } = readToolPage(result);
+    for (const tool of tools) {
+      this.#digests.set(tool.name, digestOf(tool));
       this.#inputs.set(tool.name, readInput(tool.inputSchema));
     }
+    return next;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Clock } from '../../../../kit/src/clock.ts';
 import { errorText, type Logger } from '../../../../kit/src/logger.ts';
 import type { JsonObject } from '../../jsonrpc/message.ts';
+import { catalogueDigest, type ToolDigests } from '../tool-digests.ts';
 import type { Handshake } from '../upstream.ts';
 import type { Child } from './child.ts';
 import { openSession } from './opening.ts';
@@ -21,7 +22,7 @@ export type EndReason =
 export interface Ready {
   readonly child: Child;
   readonly handshake: Handshake;
-  tools: ReadonlySet<string>;
+  tools: ToolDigests;
   /** When it became ready, by the clock. */
   readonly since: number;
 }
@@ -122,7 +123,8 @@ export class Life {
       log.info('child_ready', {
         ms: openedAt - startedAt,
         protocol: opened.handshake.protocolVersion,
-        tools: [...opened.tools],
+        tools: [...opened.tools.keys()],
+        tools_digest: catalogueDigest(opened.tools),
       });
       void this.#watch();
     }

@@ -2,14 +2,16 @@
  * The lists that children of one scope give, answered from what is known: one child is asked for all who ask at the
  * same time, and a later start that offers something else tells the clients.
  */
+import type { Logger } from '../../../../kit/src/logger.ts';
 import type { ClientRequest } from '../../jsonrpc/message.ts';
 import type { ServerResponse } from '../../jsonrpc/server-message.ts';
 import { answered, untilAborted } from '../answers.ts';
 import { changeOf, type Offered } from '../catalogue.ts';
+import { catalogueDigest } from '../tool-digests.ts';
 import type { Answer, CallOptions } from '../upstream.ts';
 import type { Child, ChildResult } from './child.ts';
 import type { Ready } from './life.ts';
-import { toolNames } from './opening.ts';
+import { readTools } from './opening.ts';
 import type { Pool } from './pool.ts';
 import type { Tunings } from './tuning.ts';
 
@@ -25,6 +27,7 @@ export interface ListsOptions {
   readonly tunings: Tunings;
   readonly offered: Offered;
   readonly forward: Forward;
+  readonly log: Logger;
   /** Tells every client of these children. */
   tell(message: Buffer): void;
 }
@@ -99,14 +102,19 @@ export class Lists {
 
   /** A child says that a list of its changed. */
   changed(child: Child, notification: string, bytes: Buffer): void {
-    const { pool, tunings, tell } = this.#options;
+    const { pool, tunings, tell, log } = this.#options;
     tell(bytes);
     tunings.of(child).catalogue.changed(notification);
     const ready = pool.ready().find((one) => one.child === child);
     if (notification !== changeOf('tools/list') || !ready) return;
-    toolNames(child).then(
+    readTools(child).then(
       (tools) => {
         ready.tools = tools;
+        log.info('tools_changed', {
+          generation: child.generation,
+          tools: [...tools.keys()],
+          tools_digest: catalogueDigest(tools),
+        });
       },
       () => {},
     );

@@ -66,6 +66,11 @@ export class Pool {
     return this.#supervisors[slot]?.current();
   }
 
+  /** Places at which children end again and again, so that one is tried only now and then. */
+  get breakersOpen(): number {
+    return this.#supervisors.filter(({ breakerOpen }) => breakerOpen).length;
+  }
+
   /** Why a call would fail now; one child that answers is enough. */
   health(): readonly Reason[] {
     const all = this.#supervisors.map((one) => one.health());

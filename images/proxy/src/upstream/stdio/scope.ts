@@ -74,7 +74,7 @@ export class Scope {
     const tell = (message: Buffer) => this.#tell(message);
     const unavailable = (request: ClientRequest) => this.#unavailable(request);
     const parts = { pool, tunings, forward };
-    this.#lists = new Lists({ ...parts, offered, tell });
+    this.#lists = new Lists({ ...parts, offered, tell, log });
     this.#settings = new SessionSettings({ ...parts, members, startPatienceMs, unavailable });
   }
 

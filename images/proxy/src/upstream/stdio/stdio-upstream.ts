@@ -10,6 +10,7 @@ import {
 } from '../../jsonrpc/message.ts';
 import { aborted, busy } from '../answers.ts';
 import { Offered } from '../catalogue.ts';
+import type { ToolDigests } from '../tool-digests.ts';
 import type {
   Answer,
   Caller,
@@ -58,6 +59,15 @@ export interface StdioUpstreamOptions {
   onStart(reason: StartReason): void;
   /** True while a session has a stream open. */
   isConnected?(session: string): boolean;
+}
+
+/** How the children are. */
+export interface ChildrenReading {
+  readonly alive: number;
+  /** Bytes. */
+  readonly rss: number;
+  /** Places for a child at which the circuit breaker is open. */
+  readonly breakersOpen: number;
 }
 
 const DEFAULTS = {
@@ -131,8 +141,8 @@ export class StdioUpstream implements Upstream {
     return this.#common.handshake(patienceMs);
   }
 
-  toolNames(): ReadonlySet<string> {
-    return this.#common.last?.tools ?? new Set();
+  tools(): ToolDigests {
+    return this.#common.last?.tools ?? new Map();
   }
 
   health() {
@@ -144,11 +154,13 @@ export class StdioUpstream implements Upstream {
     return this.#common.pool.ready()[0]?.child.pid;
   }
 
-  /** Children that live, and the resident memory of their process groups at the last look, in bytes. */
-  children(): { alive: number; rss: number } {
+  /** Children that live, with the resident memory of their process groups at the last look. */
+  children(): ChildrenReading {
     const children = this.#children();
     const rss = children.reduce((sum, { pid }) => sum + this.#memory.rss(pid), 0);
-    return { alive: children.length, rss };
+    const scopes = [this.#common, ...(this.#own?.scopes() ?? [])];
+    const breakersOpen = scopes.reduce((sum, { pool }) => sum + pool.breakersOpen, 0);
+    return { alive: children.length, rss, breakersOpen };
   }
 
   listen(listener: UpstreamListener): () => void {

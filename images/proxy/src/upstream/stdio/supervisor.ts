@@ -42,6 +42,7 @@ export class Supervisor {
   #life: Life | undefined;
   #successor: Promise<void> | undefined;
   #restarts: RestartState = noRestarts;
+  #breakerOpen = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -64,6 +65,11 @@ export class Supervisor {
   /** Every child that lives, one that is being replaced and its successor included. */
   children(): Child[] {
     return [...this.#lives].map(({ child }) => child);
+  }
+
+  /** True from the end that made it a crash loop until a child is ready, so also while one is being tried. */
+  get breakerOpen(): boolean {
+    return this.#breakerOpen;
   }
 
   /** True when waiting for a child makes no sense now. */
@@ -225,6 +231,8 @@ export class Supervisor {
 
   #enter(phase: Phase): void {
     this.#phase = phase;
+    if (phase.name === 'ready') this.#breakerOpen = false;
+    else if (phase.name === 'waiting') this.#breakerOpen = phase.looping;
     this.#options.onChange();
   }
 }
