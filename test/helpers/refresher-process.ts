@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compileCache } from './compile-cache.ts';
 
-/** Spares each process but the first the stripping of types. */
-const COMPILE_CACHE = new URL('../../node_modules/.cache/test-compile', import.meta.url).pathname;
 const MAIN = new URL('../../images/refresher/src/main.ts', import.meta.url).pathname;
 
 export type LogLine = { event: string; audit?: boolean; seq?: number } & Record<string, unknown>;
@@ -54,7 +53,7 @@ export function refresherCommand(environment: Record<string, string>, args: stri
     args: [MAIN, ...args],
     env: {
       PATH: process.env.PATH ?? '',
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...compileCache,
       OPERATIONS_PORT: '0',
       ...environment,
     },

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { compileCache } from '../helpers/compile-cache.ts';
 import { DremioClient } from '../helpers/dremio-client.ts';
 
 const MAIN = fileURLToPath(new URL('../../images/demo-dremio/src/main.ts', import.meta.url));
@@ -23,7 +24,7 @@ class Service {
   constructor(environment: Record<string, string>, cwd: string) {
     this.#child = spawn(process.execPath, [MAIN], {
       cwd,
-      env: { PORT: '0', OPERATIONS_PORT: '0', ...environment },
+      env: { ...compileCache, PORT: '0', OPERATIONS_PORT: '0', ...environment },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#exit = once(this.#child, 'exit');

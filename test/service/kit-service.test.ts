@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { compileCache } from '../helpers/compile-cache.ts';
 
 const FIXTURE = new URL('../fixtures/kit/service.ts', import.meta.url).pathname;
 
@@ -13,7 +14,7 @@ async function run(
   onEvent: (line: Line, kill: (signal: NodeJS.Signals) => void) => void = () => {},
 ) {
   const child = spawn(process.execPath, [FIXTURE], {
-    env: { PATH: process.env.PATH ?? '', ...environment },
+    env: { PATH: process.env.PATH ?? '', ...compileCache, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 10_000,
     killSignal: 'SIGKILL',

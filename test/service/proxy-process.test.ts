@@ -24,6 +24,7 @@ import {
   writeTokenFile,
 } from '../fixtures/proxy/harness.ts';
 import { type ScriptedDremio, startScriptedDremio } from '../fixtures/proxy/scripted-dremio.ts';
+import { compileCache } from '../helpers/compile-cache.ts';
 
 const MAIN = fileURLToPath(new URL('../../images/proxy/src/main.ts', import.meta.url));
 const TOKEN = 'login-token-that-nobody-may-see-1';
@@ -37,7 +38,7 @@ interface Run {
 
 function run(env: Record<string, string>): Run {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: '/usr/bin:/bin', ...env },
+    env: { PATH: '/usr/bin:/bin', ...compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
