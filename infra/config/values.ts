@@ -89,15 +89,17 @@ export const certificate: Kind<string> = {
       : undefined,
 };
 
+/** Parameters may stand before the key that has them (`openssl ecparam -genkey`); nobody needs them twice. */
+const KEY_PEM =
+  /^(?:-----BEGIN EC PARAMETERS-----[^-]+-----END EC PARAMETERS-----\s+)?(-----BEGIN (?:EC |RSA )?PRIVATE KEY-----[\s\S]+-----END (?:EC |RSA )?PRIVATE KEY-----)$/;
+
 export const privateKey: Kind<string> = {
   allowed: 'a private key as PEM text, without a passphrase',
   example: '',
-  parse: (text) =>
-    /^-----BEGIN (EC |RSA )?PRIVATE KEY-----[\s\S]+-----END (EC |RSA )?PRIVATE KEY-----\s*$/.test(
-      text.trim(),
-    )
-      ? `${text.trim()}\n`
-      : undefined,
+  parse: (text) => {
+    const key = KEY_PEM.exec(text.trim())?.[1];
+    return key === undefined ? undefined : `${key}\n`;
+  },
 };
 
 /** Addresses of a network, as RFC 4632 writes them; a single address counts as a network of one. */

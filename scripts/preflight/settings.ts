@@ -9,7 +9,7 @@ import type { StackConfig } from '../config/stack-config.ts';
  * together with what is wrong with the machine. Secret values are never part of it.
  */
 export async function settingsProblems(config: StackConfig): Promise<CommandError[]> {
-  const raw = await rawOf(config);
+  const { raw, unusable } = await rawOf(config);
   // Loads Pulumi's SDK, which takes a moment.
   const { productionProblems } = await import('../../infra/config/production.ts');
   const { readSource } = await import('../../infra/config/source.ts');
@@ -19,11 +19,23 @@ export async function settingsProblems(config: StackConfig): Promise<CommandErro
     ...relationProblems(raw),
     ...productionProblems(raw, { stack: config.files.stack, now: Date.now(), preview: false }),
   );
+  // What cannot be used is there: that it "is not set" would send its owner the wrong way.
+  const isTold = (sentence: string) =>
+    unusable.some((key) => sentence.startsWith(`"${key}" is not set`));
   return [
     ...keyProblems(config),
-    ...sentences.map((sentence) => new CommandError(sentence, { exitCode: EXIT.usage })),
+    ...unusable.map(secretProblem),
+    ...sentences
+      .filter((sentence) => !isTold(sentence))
+      .map((sentence) => new CommandError(sentence, { exitCode: EXIT.usage })),
   ];
 }
+
+const secretProblem = (key: Key) =>
+  new CommandError(
+    `"${key}" cannot be used as it is set; expected ${keys[key].allowed}. Set it anew: npm run up -- --set-secret ${key}`,
+    { exitCode: EXIT.usage },
+  );
 
 /** Keys that are not known, and plain values that are not allowed. */
 export function keyProblems(config: StackConfig): CommandError[] {
@@ -46,12 +58,16 @@ export function keyProblems(config: StackConfig): CommandError[] {
   });
 }
 
-async function rawOf(config: StackConfig): Promise<Partial<Raw>> {
+/** Every value that can be used, and the secrets that cannot. */
+async function rawOf(config: StackConfig): Promise<{ raw: Partial<Raw>; unusable: Key[] }> {
   const raw: Record<string, unknown> = {};
+  const unusable: Key[] = [];
   for (const key of Object.keys(keys) as Key[]) {
-    const text = isSecretKey(`${NAMESPACE}:${key}`) ? await config.getSecret(key) : config.get(key);
+    const isSecret = isSecretKey(`${NAMESPACE}:${key}`);
+    const text = isSecret ? await config.getSecret(key) : config.get(key);
     const value = text === undefined ? undefined : keys[key].parse(text);
     if (value !== undefined) raw[key] = value;
+    else if (isSecret && text) unusable.push(key);
   }
-  return raw as Partial<Raw>;
+  return { raw: raw as Partial<Raw>, unusable };
 }

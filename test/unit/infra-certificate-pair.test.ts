@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { generate } from 'selfsigned';
 import { certificatePairProblems } from '../../infra/config/certificate-pair.ts';
+import { keys } from '../../infra/config/keys.ts';
 
 const DAY_MS = 86_400_000;
 const NAME = 'mcp.lakes.test';
@@ -29,6 +30,14 @@ describe('a certificate and its key', () => {
   it('are fine when they belong together, to the domain and to today', () => {
     assert.deepEqual(problems(), []);
     assert.deepEqual(problems(other), [], 'a wildcard covers it');
+  });
+
+  it('are fine with the parameters of the key before it, as openssl writes them', () => {
+    const parameters =
+      '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+    const key = keys.tlsKey.parse(`${parameters}${own.key}`);
+    assert.equal(key?.trim(), own.key.trim());
+    assert.equal(keys.tlsKey.parse(parameters), undefined, 'alone they are no key');
   });
 
   it('are refused when the key is of another certificate', () => {
