@@ -2,12 +2,17 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const CACHE = fileURLToPath(new URL('../../node_modules/.cache/go-programs/', import.meta.url));
+/** The user's, so that `npm ci` does not clear it away. */
+const CACHE = join(
+  process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
+  'lakehouse-mcp',
+  'go-programs',
+);
 
 export interface GoProgram {
   readonly name: string;
@@ -34,9 +39,21 @@ export const PEBBLE: GoProgram = {
   ask: ['-version'],
 };
 
-async function isOnPath({ name, ask, version }: GoProgram): Promise<boolean> {
-  const said = await run(name, [...ask]).catch(() => undefined);
-  return said?.stdout.includes(version) ?? false;
+/** What checks the workflows. */
+export const ACTIONLINT: GoProgram = {
+  name: 'actionlint',
+  source: 'github.com/rhysd/actionlint/cmd/actionlint',
+  version: 'v1.7.12',
+  ask: ['-version'],
+};
+
+/** The program on the PATH, if it is there in this version. */
+async function onPath({ name, ask, version }: GoProgram): Promise<string | undefined> {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const path = folders.map((folder) => join(folder, name)).find((one) => existsSync(one));
+  if (path === undefined) return undefined;
+  const said = await run(path, [...ask]).catch(() => undefined);
+  return said?.stdout.includes(version) ? path : undefined;
 }
 
 /** Path of the program, or, without it and without Go, why a test that needs it is skipped. */
@@ -44,7 +61,8 @@ export async function goProgram(
   program: GoProgram,
 ): Promise<{ path: string; skip: false } | { path: ''; skip: string }> {
   const { name, source, version } = program;
-  if (await isOnPath(program)) return { path: name, skip: false };
+  const there = await onPath(program);
+  if (there !== undefined) return { path: there, skip: false };
   const kept = join(CACHE, `${name}-${version}`);
   if (existsSync(kept)) return { path: kept, skip: false };
   if (!(await run('go', ['version']).catch(() => undefined)))

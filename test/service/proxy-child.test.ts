@@ -298,7 +298,8 @@ describe('a proxy before one child', () => {
       assert.equal(error?.code, -32000);
       assert.match(error?.message ?? '', /was killed by SIGKILL/);
     }
-    const now = await environment();
+    // A machine under load starts it in more than the second that a call has here.
+    const now = await until(() => environment().catch(() => undefined));
     assert.ok(performance.now() - start < 5_000);
     assert.notEqual(now.pid, before.pid);
     assert.notEqual(now.cwd, before.cwd);

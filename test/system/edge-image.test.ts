@@ -58,6 +58,8 @@ describe('the image of the edge', { skip }, () => {
   const startEdge = (base: Base, extra: Docker.HostConfig = {}) =>
     run({
       Image: `${TAG}-edge-${base}`,
+      // Asked more often than in a stack, so that no test waits for three refusals for half a minute.
+      Healthcheck: { Interval: 1_000_000_000 },
       HostConfig: {
         ...CONFINED,
         NetworkMode: NETWORK,

@@ -15,6 +15,10 @@ describe('the containers of a stack', () => {
   before(async () => {
     stack = await deploy({ demo: 'true' });
     const ids = await containersOf(stack.name, 'containers');
+    await eventually('Docker finds every service healthy', async () => {
+      const all = await Promise.all(ids.map((id) => docker.getContainer(id).inspect()));
+      return all.every(({ State }) => (State.Health?.Status ?? 'healthy') === 'healthy');
+    });
     seen = await Promise.all(ids.map((id) => look(id, 'containers')));
   });
   after(() => stack?.remove());

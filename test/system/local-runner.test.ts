@@ -1,6 +1,7 @@
 /** The runner on the real engine: a service with everything that the real program uses. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import {
   up,
 } from '../../local/index.ts';
 import { baseImageOnEngine } from '../helpers/base-image.ts';
+import { eventually } from '../helpers/stack.ts';
 
 const docker = new Docker();
 /** Any image with Node in it. */
@@ -75,6 +77,9 @@ describe('the runner on the real engine', {
     return { summary, outputs, done: done.sort() };
   }
 
+  const isHealthy = async () =>
+    (await container('service').inspect()).State.Health?.Status === 'healthy';
+
   it('makes a service that answers, with its networks, volumes, secret files and limits', async () => {
     const { summary, outputs } = await upAndTell();
     assert.deepEqual(counted(summary), { ...none, create: 10 });
@@ -82,8 +87,7 @@ describe('the runner on the real engine', {
     assert.deepEqual(await response.json(), { greeting: 'hello', secretLength: 32 });
     assert.equal(outputs.key?.secret, true);
 
-    const { Config, HostConfig, NetworkSettings, State } = await container('service').inspect();
-    assert.equal(State.Health?.Status, 'healthy', 'up waits until it is');
+    const { Config, HostConfig, NetworkSettings } = await container('service').inspect();
     assert.equal(HostConfig.ReadonlyRootfs, true);
     assert.deepEqual(HostConfig.CapDrop, ['ALL']);
     assert.equal(HostConfig.Memory, 128 * 1024 * 1024);
@@ -149,7 +153,21 @@ describe('the runner on the real engine', {
     assert.deepEqual(done, ['create filler', 'replace service']);
     await container('service').stop({ t: 1 });
     assert.deepEqual((await upAndTell()).done, ['update service']);
-    assert.equal((await container('service').inspect()).State.Health?.Status, 'healthy');
+    await eventually('it is healthy', isHealthy);
+  });
+
+  it('waits until a service is healthy, and no longer, however seldom Docker asks', async () => {
+    const { done } = await upAndTell({ interval: '1h' });
+    assert.deepEqual(done, ['replace service']);
+    const { State } = await container('service').inspect();
+    assert.equal(State.Health?.Status, 'starting', 'Docker has not asked');
+    const exec = await container('service').exec({
+      Cmd: ['test', '-e', '/tmp/ready'],
+      AttachStdout: true,
+    });
+    await once((await exec.start({})).resume(), 'end');
+    assert.equal((await exec.inspect()).ExitCode, 0, 'up has asked');
+    await upAndTell();
   });
 
   it('makes an image again that was removed by hand', async () => {

@@ -1,40 +1,22 @@
-/** The workflows under actionlint, from PATH or built by Go once and kept in node_modules/.cache. */
+/** The workflows under actionlint, and the shell scripts under shellcheck. */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { ACTIONLINT, goProgram } from '../helpers/go-program.ts';
 import { repository } from '../helpers/lakehouse-command.ts';
 
-const VERSION = 'v1.7.12';
 const WORKFLOWS = join(repository, '.github', 'workflows');
 
-/** The executable, or why there is none. */
-function actionlint(): { path: string } | { missing: string } {
-  if (spawnSync('actionlint', ['-version']).status === 0) return { path: 'actionlint' };
-  const folder = join(repository, 'node_modules', '.cache', `actionlint-${VERSION}`);
-  const path = join(folder, 'actionlint');
-  if (existsSync(path)) return { path };
-  const built = spawnSync(
-    'go',
-    ['install', `github.com/rhysd/actionlint/cmd/actionlint@${VERSION}`],
-    {
-      encoding: 'utf8',
-      timeout: 300_000,
-      env: { ...process.env, GOBIN: folder, GOFLAGS: '-mod=mod' },
-    },
-  );
-  if (built.status === 0) return { path };
-  const why = built.error === undefined ? built.stderr.trim().split('\n').at(-1) : 'there is no Go';
-  return { missing: `SKIPPED: actionlint is not on PATH and cannot be built (${why})` };
-}
+const { path, skip } = await goProgram(ACTIONLINT).catch((error: Error) => ({
+  path: '',
+  skip: `SKIPPED: actionlint is not on PATH and cannot be built (${error.message})`,
+}));
 
-const tool = actionlint();
-
-describe('the workflows', { skip: 'missing' in tool && tool.missing }, () => {
+describe('the workflows', { skip }, () => {
   it('are valid: syntax, expressions, inputs of actions, scripts where shellcheck is there', async () => {
-    const path = 'path' in tool ? tool.path : '';
     const files = readdirSync(WORKFLOWS).map((name) => join(WORKFLOWS, name));
     assert.ok(files.length > 1);
     await promisify(execFile)(path, ['-no-color', ...files], { cwd: repository }).catch(
