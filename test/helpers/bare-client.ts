@@ -19,7 +19,8 @@ export interface RpcError {
 
 export interface BareClientOptions {
   readonly url: string;
-  readonly key: string;
+  /** Asked for at each request, so that it may change. */
+  readonly key: () => string;
   readonly agent: Agent;
   /** A call without an answer after so long hangs. */
   readonly deadlineMs: number;
@@ -84,7 +85,7 @@ export class BareClient {
       dispatcher: agent,
       signal: AbortSignal.timeout(deadlineMs),
       headers: {
-        authorization: `Bearer ${key}`,
+        authorization: `Bearer ${key()}`,
         accept: 'application/json, text/event-stream',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(this.#session === undefined

@@ -3,6 +3,7 @@
  * The run only watches and writes down; `child-kill-verdict.ts` judges.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent } from 'undici';
 import { type InnerProcess, killIn, namesIn, processesIn } from './inside-container.ts';
 import { connect, sqlArgument } from './mcp-client.ts';
 import { type CallRecord, mixedCallers } from './mixed-callers.ts';
@@ -65,6 +66,7 @@ export interface ChildKillRun {
 const SERVER = 'dremio-mcp-server';
 const LONGEST_QUERY_MS = 4_000;
 const CALL_DEADLINE_MS = 90_000;
+const LONGEST_PAUSE_MS = 1_000;
 /** Also for a server that has to be started twice on a starved machine. */
 const READY_WITHIN_MS = 120_000;
 const LASTING = 8;
@@ -121,11 +123,14 @@ export async function runChildKills(options: ChildKillOptions): Promise<ChildKil
   };
   const load = (part: number) => {
     const callers = mixedCallers({
-      ...stack,
+      url: stack.url,
+      key: () => stack.key,
+      agent: new Agent(),
       sqlArgument: argument,
       lasting: LASTING,
       passing: PASSING,
       deadlineMs: CALL_DEADLINE_MS,
+      longestPauseMs: LONGEST_PAUSE_MS,
       seed: seed + part,
     });
     parts.defer(() => callers.stop());

@@ -1,5 +1,5 @@
 /** Callers that do what clients of the official server do, in turn and at random, and keep a record of each call. */
-import { Agent } from 'undici';
+import type { Agent } from 'undici';
 import { systemClock } from '../../images/kit/src/clock.ts';
 import { BareClient, type Seen } from './bare-client.ts';
 import { WEATHER } from './mcp-client.ts';
@@ -8,6 +8,8 @@ import { seededRandom } from './seeded-random.ts';
 export interface CallRecord {
   /** Of the JSON-RPC request; no two are equal. */
   readonly id: string;
+  /** Who called, from 0 on. */
+  readonly caller: number;
   readonly what: string;
   /** True when the proxy writes an audit line for it. */
   readonly audited: boolean;
@@ -49,12 +51,13 @@ function kinds(sqlArgument: string): readonly Kind[] {
     { what: 'tools/list', method: 'tools/list', params: {}, has: 'RunSqlQuery' },
   ];
 }
-const LONGEST_PAUSE_MS = 1_000;
 const CALLS_OF_A_SHORT_SESSION = 5;
 
 export interface MixedCallersOptions {
   readonly url: string;
-  readonly key: string;
+  readonly key: () => string;
+  /** Its connections are closed at the end. */
+  readonly agent: Agent;
   /** Name of the argument of `RunSqlQuery`. */
   readonly sqlArgument: string;
   /** Keep their session to the end. */
@@ -62,6 +65,8 @@ export interface MixedCallersOptions {
   /** Open a new session every few calls. */
   readonly passing: number;
   readonly deadlineMs: number;
+  /** Between two calls of a caller, in ms. */
+  readonly longestPauseMs: number;
   readonly seed: number;
 }
 
@@ -73,14 +78,13 @@ export interface MixedCallers {
 }
 
 export function mixedCallers(options: MixedCallersOptions): MixedCallers {
-  const { lasting, passing, seed } = options;
-  const agent = new Agent();
+  const { lasting, passing, seed, agent } = options;
   const stopping = new AbortController();
   const records: CallRecord[] = [];
   const callers = Array.from({ length: lasting + passing }, (_, index) =>
     runCaller({
       ...options,
-      agent,
+      caller: index,
       name: `${seed}-${index}`,
       callsOfSession: index < lasting ? Number.POSITIVE_INFINITY : CALLS_OF_A_SHORT_SESSION,
       random: seededRandom(seed * 1_000 + index),
@@ -100,7 +104,7 @@ export function mixedCallers(options: MixedCallersOptions): MixedCallers {
 
 async function runCaller(
   options: MixedCallersOptions & {
-    agent: Agent;
+    caller: number;
     name: string;
     callsOfSession: number;
     random: () => number;
@@ -108,7 +112,7 @@ async function runCaller(
     record(one: CallRecord): void;
   },
 ): Promise<void> {
-  const { name, callsOfSession, random, signal, record } = options;
+  const { name, caller, callsOfSession, random, signal, record } = options;
   const choice = kinds(options.sqlArgument);
   let count = 0;
   const timed = async (
@@ -120,7 +124,7 @@ async function runCaller(
     const id = `${name}-${count++}`;
     const start = Date.now();
     const seen = await send(id);
-    record({ id, what, audited, start, end: Date.now(), seen, wrong: wrongIn(seen, has) });
+    record({ id, caller, what, audited, start, end: Date.now(), seen, wrong: wrongIn(seen, has) });
   };
   while (!signal.aborted) {
     const client = new BareClient(options);
@@ -129,7 +133,7 @@ async function runCaller(
       const kind = choice[Math.floor(random() * choice.length)] as Kind;
       const { what, method, params, has } = kind;
       await timed(what, (id) => client.call(id, method, params), has, method === 'tools/call');
-      await systemClock.sleep(random() * LONGEST_PAUSE_MS, signal);
+      await systemClock.sleep(random() * options.longestPauseMs, signal);
     }
     // Some clients just go away.
     if (random() < 0.5) await client.end();

@@ -6,17 +6,22 @@ import { randomBytes } from 'node:crypto';
 import type { EngineKind } from '../../scripts/engine/deployment.ts';
 import { baseImageOnEngine } from './base-image.ts';
 import { buildCaddyImages } from './caddy-image.ts';
-import { DREMIO_PASSWORD, dremioOnThisMachine } from './demo-on-machine.ts';
 import { CADDY, goProgram } from './go-program.ts';
 import { lakehouse, lakehouseOk } from './lakehouse-command.ts';
 import { noRegistry, TestRegistry } from './registry.ts';
 import { docker, freePort, removeImages } from './stack.ts';
 import { labelNode, noSwarm } from './swarm.ts';
+import { startTroubledDremio, type TroubledDremio } from './troubled-dremio.ts';
 
 /** The engine wants a login where none is needed, too. */
 const NO_LOGIN = { username: '', password: '', serveraddress: '' };
 
 export const DOMAIN = 'mcp.lakes.test';
+
+/** Who logs in to its Dremio, with the password that it has at first. */
+export const ANALYST = { userName: 'analyst', password: 'Zw4-of-this-machine-91' } as const;
+/** As of Dremio's own tokens. */
+const TOKEN_LIFE_MS = 30 * 3_600_000;
 
 /** Why tests of production are skipped, for `skip`; `false` when they are not. */
 export async function noProduction(): Promise<string | false> {
@@ -33,6 +38,8 @@ export interface ProductionStack extends AsyncDisposable {
   /** `https://…/mcp`, whose host only this machine's test knows the address of. */
   readonly url: string;
   readonly ca: string;
+  /** In this process, so that a test can trouble it; its tokens live 30 h. */
+  readonly dremio: TroubledDremio;
   key(): Promise<string>;
   /** `up` again, with more arguments. */
   up(args?: readonly string[], input?: string): ReturnType<typeof lakehouse>;
@@ -71,8 +78,9 @@ export async function deployProduction(
   await labelNode();
   const registry = await TestRegistry.start();
   made.defer(() => registry.stop());
-  const dremio = await dremioOnThisMachine();
-  made.defer(() => dremio.stop());
+  const dremio = await startTroubledDremio(TOKEN_LIFE_MS, { data: true, user: ANALYST });
+  made.defer(() => dremio.close());
+  await dremio.demo.warm();
   const base = await baseImageOnEngine(docker);
   if (base === undefined) throw new Error('no base image on this engine; run "npm run up" first');
   const { path: caddy } = await goProgram(CADDY);
@@ -85,9 +93,9 @@ export async function deployProduction(
     platform: 'swarm',
     demo: 'false',
     domain: DOMAIN,
-    dremioUrl: dremio.url,
+    dremioUrl: `http://localhost:${dremio.port}`,
     dremioInternal: 'true',
-    dremioUsername: 'analyst',
+    dremioUsername: ANALYST.userName,
     tlsMode: 'internal',
     httpsPort: String(httpsPort),
     httpPort: String(httpPort),
@@ -107,7 +115,7 @@ export async function deployProduction(
     await removeImages(name);
   });
   const set = Object.entries(config).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const first = await up([...set, '--set-secret', 'dremioPassword'], `${DREMIO_PASSWORD}\n`);
+  const first = await up([...set, '--set-secret', 'dremioPassword'], `${ANALYST.password}\n`);
   if (first.code !== 0)
     throw new Error(`up ended with ${first.code}:\n${first.stdout}\n${first.stderr}`);
   const output = async (key: string) => {
@@ -129,6 +137,7 @@ export async function deployProduction(
     httpPort,
     url: String(await output('mcpUrl')),
     ca: String(await output('caCertificate')),
+    dremio,
     key: async () => ((await output('mcpKeys')) as { default: string }).default,
     up,
     run,

@@ -1,7 +1,12 @@
 /** A demo Dremio in this process that containers reach, and whose troubles a test makes and ends. */
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import { DEMO_USER, type DemoDremio, start } from '../../images/demo-dremio/src/index.ts';
+import {
+  DEMO_USER,
+  type DemoDremio,
+  type NewUser,
+  start,
+} from '../../images/demo-dremio/src/index.ts';
 
 /** A login that was answered; epoch ms. */
 export interface SeenLogin {
@@ -32,12 +37,13 @@ export interface TroubledDremio {
 /**
  * @param tokenLifeMs life of its tokens, in ms
  * @param data whether it has the sample table
+ * @param user who may log in
  */
 export async function startTroubledDremio(
   tokenLifeMs: number,
-  { data = false } = {},
+  { data = false, user = DEMO_USER }: { data?: boolean; user?: NewUser } = {},
 ): Promise<TroubledDremio> {
-  const demo = await start({ users: [DEMO_USER], tokenLifeMs, data });
+  const demo = await start({ users: [user], tokenLifeMs, data });
   const logins: SeenLogin[] = [];
   demo.observe({
     request: ({ method, path, time, durationMs, status }) => {

@@ -4,7 +4,11 @@ import { deployProduction, noProduction } from '../helpers/production.ts';
 import { calls } from './production/calls.ts';
 import { faults } from './production/faults.ts';
 import { hardening } from './production/hardening.ts';
+import { rotations } from './production/rotations.ts';
 import type { ProductionScene } from './production/scene.ts';
+
+/** Of the order of faults; a run that failed is run again with its own. */
+const SEED = Number(process.env.FAULTS_SEED ?? Date.now() % 1e6);
 
 const skip = await noProduction();
 
@@ -19,5 +23,6 @@ describe('the production stack on one Swarm node', { skip }, () => {
 
   calls(() => scene);
   hardening(() => scene);
-  faults(() => scene);
+  rotations(() => scene);
+  faults(() => scene, { rounds: 5, kinds: 5, awayMs: 45_000, seed: SEED });
 });
