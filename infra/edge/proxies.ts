@@ -41,7 +41,9 @@ export const toProxy = ({ name, port, patience }: Proxies): Lines =>
     // Each try takes the headers as the one before left them (`proxyLoopIteration`), and `header_up -*` leaves no
     // session: the second and later tries take turns, and so reach another proxy than the one that did not answer.
     ...block('lb_policy header Mcp-Session-Id', 'fallback round_robin'),
-    'lb_try_duration 8s',
+    // Longer than a proxy that was killed takes to be there again: 5 s, its start, the look at its health after 10 s.
+    // Longer, too, than a machine that is too busy to answer a look in time usually stays so. Clients wait 60 s and more.
+    'lb_try_duration 20s',
     'lb_try_interval 250ms',
     // Remembered while any call or stream goes through: that keeps the address known (hosts.go, `hosts`).
     'max_fails 1',

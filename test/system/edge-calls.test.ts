@@ -133,8 +133,9 @@ describe('calls through the edge', { skip }, () => {
     }
   });
 
-  it('no proxy at all: 503 with Retry-After after 8 s, and service again as soon as one is there', async () => {
-    await using scene = await openScene({ caddy });
+  it('no proxy at all: 503 with Retry-After in the end, and service again as soon as one is there', async () => {
+    const edits = [['lb_try_duration 20s', 'lb_try_duration 6s']] as const;
+    await using scene = await openScene({ caddy, edits });
     scene.serveBy();
     await eventually('the name has gone', async () => {
       const lost = await scene.operations('/readyz');

@@ -13,7 +13,7 @@ import { eventually } from '../helpers/stack.ts';
 const { path: caddy, skip } = await goProgram(CADDY);
 const LATE_MS = 5_000;
 /** For what becomes of a call when there is no proxy. */
-const SOON = [['lb_try_duration 8s', 'lb_try_duration 1s']] as const;
+const SOON = [['lb_try_duration 20s', 'lb_try_duration 1s']] as const;
 
 const seenBy = async (scene: Scene) => {
   const states = await Promise.all(scene.replicas.map((replica: Replica) => replica.state()));
