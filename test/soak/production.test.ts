@@ -2,6 +2,7 @@ import { after, before, describe } from 'node:test';
 import { fetchHere } from '../helpers/fetch-at.ts';
 import { deployProduction, noProduction } from '../helpers/production.ts';
 import { faults } from '../system/production/faults.ts';
+import { rotations } from '../system/production/rotations.ts';
 import type { ProductionScene } from '../system/production/scene.ts';
 
 // SOAK_ROUNDS: containers killed or restarted; SOAK_AWAY_MINUTES: how long Dremio is away; SOAK_SEED: of the order.
@@ -19,5 +20,6 @@ describe('the production stack on one Swarm node, for longer', { skip }, () => {
   });
   after(() => scene?.stack[Symbol.asyncDispose]());
 
+  rotations(() => scene, { sessionSecret: true });
   faults(() => scene, { rounds: ROUNDS, kinds: 7, awayMs: AWAY_MINUTES * 60_000, seed: SEED });
 });

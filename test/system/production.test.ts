@@ -23,6 +23,6 @@ describe('the production stack on one Swarm node', { skip }, () => {
 
   calls(() => scene);
   hardening(() => scene);
-  rotations(() => scene);
+  rotations(() => scene, { sessionSecret: false });
   faults(() => scene, { rounds: 5, kinds: 5, awayMs: 45_000, seed: SEED });
 });
