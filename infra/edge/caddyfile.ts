@@ -60,6 +60,17 @@ export function caddyfile(options: EdgeOptions): string {
 
 function globals({ tls, domain, trustedProxies, logLevel }: EdgeOptions): Lines {
   const trusted = trustedProxies.map((cidr) => word('trustedProxies', cidr));
+  const limits: Lines = [
+    // As the proxies have them; none for answers, which may be streams.
+    ...block('timeouts', 'read_header 10s', 'read_body 30s', 'idle 2m'),
+    // Go takes 4 KiB more (net/http, `initialReadLimitSize`): 16 KiB, as Node does.
+    'max_header_size 12KiB',
+    ...when(
+      trusted.length > 0,
+      `trusted_proxies static ${trusted.join(' ')}`,
+      'trusted_proxies_strict',
+    ),
+  ];
   return [
     // No way to change it but a new start, and nothing to keep of its configuration.
     'admin off',
@@ -77,20 +88,10 @@ function globals({ tls, domain, trustedProxies, logLevel }: EdgeOptions): Lines 
     // Not by host: a client could make up any number of them.
     'metrics',
     ...log(logLevel),
-    ...block(
-      'servers',
-      // HTTP/3 would need a published UDP port.
-      'protocols h1 h2',
-      // As the proxies have them; none for answers, which may be streams.
-      ...block('timeouts', 'read_header 10s', 'read_body 30s', 'idle 2m'),
-      // Go takes 4 KiB more (net/http, `initialReadLimitSize`): 16 KiB, as Node does.
-      'max_header_size 12KiB',
-      ...when(
-        trusted.length > 0,
-        `trusted_proxies static ${trusted.join(' ')}`,
-        'trusted_proxies_strict',
-      ),
-    ),
+    // HTTP/3 would need a published UDP port; of HTTP/2 without TLS Caddy warns at each start.
+    ...when(tls !== 'none', block(`servers :${HTTPS_PORT}`, 'protocols h1 h2', ...limits)),
+    // All the others, since the first that fits counts.
+    ...block('servers', 'protocols h1', ...limits),
   ];
 }
 
