@@ -39,18 +39,23 @@ describe('the node of a production stack', { skip }, () => {
     const { nodeImage = '', dremioUrl = '' } = stack.settings;
     for (const url of [`http://${nodeImage}`, dremioUrl])
       await engine.forward(Number(new URL(url).port));
-    for (const name of OURS)
-      await copyImage(`lakehouse-mcp/${name}:${stack.name}`, docker, engine.docker);
-    // The machine that had it is lost, with all that the stack had there.
-    const { services } = await findLeftovers(docker, stack.name);
-    await removeLeftovers(docker, { ...NOTHING, services });
-    await tasksGone(docker, stack.name, () => {});
-    await removeLeftovers(docker, await findLeftovers(docker, stack.name));
+    const copied = OURS.map((name) =>
+      copyImage(`lakehouse-mcp/${name}:${stack.name}`, docker, engine.docker),
+    );
+    await Promise.all([loseFirstNode(), ...copied]);
   });
   after(async () => {
     await client?.close().catch(() => {});
     await made.disposeAsync();
   });
+
+  /** All that the stack had on the engine which deployed it first goes, and the stack's state does not know. */
+  async function loseFirstNode() {
+    const { services } = await findLeftovers(docker, stack.name);
+    await removeLeftovers(docker, { ...NOTHING, services });
+    await tasksGone(docker, stack.name, () => {});
+    await removeLeftovers(docker, await findLeftovers(docker, stack.name));
+  }
 
   /** A command of the stack, where its engine now is. */
   const run = (command: string, ...words: string[]) =>
