@@ -4,10 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { EngineKind } from '../../scripts/engine/deployment.ts';
+import { stackFiles } from '../../scripts/stack/stack-files.ts';
 import { baseImageOnEngine } from './base-image.ts';
 import { buildCaddyImages } from './caddy-image.ts';
+import { Witness } from './canary/witness.ts';
 import { CADDY, goProgram } from './go-program.ts';
-import { lakehouse, lakehouseOk } from './lakehouse-command.ts';
+import { lakehouse, lakehouseOk, repository } from './lakehouse-command.ts';
 import { noRegistry, TestRegistry } from './registry.ts';
 import { docker, freePort, removeImages } from './stack.ts';
 import { labelNode, noSwarm } from './swarm.ts';
@@ -18,8 +20,11 @@ const NO_LOGIN = { username: '', password: '', serveraddress: '' };
 
 export const DOMAIN = 'mcp.lakes.test';
 
-/** Who logs in to its Dremio, with the password that it has at first. */
-export const ANALYST = { userName: 'analyst', password: 'Zw4-of-this-machine-91' } as const;
+/** Who logs in to its Dremio, with the password that it has at first: found nowhere by chance, and hard to quote. */
+export const ANALYST = {
+  userName: 'analyst',
+  password: `${randomBytes(18).toString('base64')}"\\&%<'$${randomBytes(18).toString('base64')}`,
+} as const;
 /** As of Dremio's own tokens. */
 const TOKEN_LIFE_MS = 30 * 3_600_000;
 
@@ -40,6 +45,8 @@ export interface ProductionStack extends AsyncDisposable {
   readonly ca: string;
   /** In this process, so that a test can trouble it; its tokens live 30 h. */
   readonly dremio: TroubledDremio;
+  /** Has seen all that was done with it. */
+  readonly witness: Witness;
   key(): Promise<string>;
   /** `up` again, with more arguments. */
   up(args?: readonly string[], input?: string): ReturnType<typeof lakehouse>;
@@ -81,6 +88,8 @@ export async function deployProduction(
   const dremio = await startTroubledDremio(TOKEN_LIFE_MS, { data: true, user: ANALYST });
   made.defer(() => dremio.close());
   await dremio.demo.warm();
+  const witness = made.use(new Witness(stackFiles(repository, name)));
+  witness.watch(dremio.demo);
   const base = await baseImageOnEngine(docker);
   if (base === undefined) throw new Error('no base image on this engine; run "npm run up" first');
   const { path: caddy } = await goProgram(CADDY);
@@ -105,13 +114,15 @@ export async function deployProduction(
   };
   const run = (args: readonly string[], input = '') => {
     const [command = '', ...rest] = args;
-    return lakehouse([command, '--stack', name, ...rest], { input });
+    const words = [command, '--stack', name, ...rest];
+    return witness.during(args, () => lakehouse(words, { input }));
   };
   const trial = engine === 'local' ? ['--trial'] : [];
   const up = (args: readonly string[] = [], input = '') =>
     run(['up', '--engine', engine, ...trial, ...args], input);
   made.defer(async () => {
-    await lakehouseOk(['down', '--stack', name, '--delete-data', '--yes']);
+    const down = await run(['down', '--delete-data', '--yes']);
+    if (down.code !== 0) throw new Error(`down ended with ${down.code}:\n${down.stderr}`);
     await removeImages(name);
   });
   const set = Object.entries(config).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
@@ -138,6 +149,7 @@ export async function deployProduction(
     url: String(await output('mcpUrl')),
     ca: String(await output('caCertificate')),
     dremio,
+    witness,
     key: async () => ((await output('mcpKeys')) as { default: string }).default,
     up,
     run,

@@ -2,6 +2,7 @@ import { after, before, describe } from 'node:test';
 import { fetchHere } from '../helpers/fetch-at.ts';
 import { deployProduction, noProduction } from '../helpers/production.ts';
 import { calls } from './production/calls.ts';
+import { canary } from './production/canary.ts';
 import { faults } from './production/faults.ts';
 import { hardening } from './production/hardening.ts';
 import { rotations } from './production/rotations.ts';
@@ -25,4 +26,6 @@ describe('the production stack on one Swarm node', { skip }, () => {
   hardening(() => scene);
   rotations(() => scene, { sessionSecret: false });
   faults(() => scene, { rounds: 5, kinds: 5, awayMs: 45_000, seed: SEED });
+  // Last: it looks at what all the others have left behind, and takes the stack down.
+  canary(() => scene);
 });

@@ -7,9 +7,13 @@ import { processes } from './processes.ts';
 import type { Collector, Scope } from './scope.ts';
 import type { Sample } from './search.ts';
 
-/** Answers first: what they bring about is in the logs, which come last. */
+async function* answers(scope: Scope): AsyncGenerator<Sample> {
+  yield* scope.answers;
+}
+
+/** The logs come last: what the others bring about is in them. */
 const EVERYWHERE: readonly Collector[] = [
-  (scope) => scope.answers(),
+  answers,
   (scope) => scope.requests(),
   commands,
   processes,

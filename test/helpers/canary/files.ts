@@ -81,8 +81,9 @@ export async function* machine(scope: Scope): AsyncGenerator<Sample> {
     if (!path.startsWith(`${scope.stackFolder}/`)) yield* newFile(path, since);
 }
 
-/** Of the commands, their tests, and the tools that they call. */
-const isOfCommands = (name: string) => /^(lakehouse|pulumi|npm|node|docker|tmp)/i.test(name);
+/** Of the commands, their tests, and the tools that they call; a registry of a test keeps base images, no more. */
+const isOfCommands = (name: string) =>
+  /^(lakehouse(?!-registry-)|pulumi|npm|node|docker|tmp)/i.test(name);
 
 async function* newFile(path: string, since: Date): AsyncGenerator<Sample> {
   if (await isNew(path, since)) yield* fileSample('machine', path);

@@ -54,35 +54,30 @@ async function* entriesOf(
 const MEMORY = ['/run', '/tmp', '/dev/shm', '/var/lib/lakehouse', '/config', '/data'];
 
 /**
- * What is in the containers: the whole of one that runs for each image, and the changes of all; what changed nothing
- * is its image, which is searched as such. And what is mounted over that.
+ * What containers have changed of their images, the whole of each that changed anything, and what is mounted over that.
+ * One that changed nothing is its image, which is searched as such.
  */
 export async function* filesystems({ stack }: Scope): AsyncGenerator<Sample> {
-  const all = await containersOf(stack);
-  const exported = new Set<string>();
-  for (const container of all) {
-    const { id, name, image, running } = container;
-    const changed = await orMissing(docker.getContainer(id).changes());
-    if (changed === undefined) continue;
-    const changes = (changed ?? []) as { Path: string }[];
+  for (const { id, name } of await containersOf(stack)) {
+    const container = docker.getContainer(id);
+    const changes = (await orMissing(container.changes())) as { Path: string }[] | null | undefined;
+    const paths = (changes ?? []).map(({ Path }) => Path);
     const where = `container ${name}`;
-    yield { surface: 'filesystems', where: `changes of ${where}`, content: pathsOf(changes) };
-    const first = running && !exported.has(image);
-    if (first) exported.add(image);
-    if (first || changes.some(({ Path }) => !isMountPoint(Path)))
-      yield* entriesOf('filesystems', where, (await docker.getContainer(id).export()) as Readable);
+    yield { surface: 'filesystems', where: `changes of ${where}`, content: paths.join('\n') };
+    if (paths.some((path) => !isForMounts(path)))
+      yield* entriesOf('filesystems', where, (await container.export()) as Readable);
   }
   yield* inMemory({ stack });
 }
 
-const pathsOf = (changes: readonly { Path: string }[]) =>
-  changes.map(({ Path }) => Path).join('\n');
+/** Where the engine mounts something: it makes empty files and folders there. */
+const MOUNTS = ['/usr/sbin/docker-init', '/sbin/docker-init', '/run/secrets'];
+MOUNTS.push('/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/etc/mtab', '/dev/console');
+MOUNTS.push('/var/lib/lakehouse/token', '/tmp', '/config', '/data');
 
-/** The engine makes these for its mounts. */
-const isMountPoint = (path: string) =>
-  /^\/(run(\/secrets(\/[^/]+)?)?|dev(\/.*)?|etc(\/(hosts|hostname|resolv\.conf|mtab))?|proc|sys|sbin|sbin\/docker-init)$/.test(
-    path,
-  );
+const isForMounts = (path: string) =>
+  path.startsWith('/run/secrets/') ||
+  MOUNTS.some((mount) => mount === path || mount.startsWith(`${path}/`));
 
 /** The files of all that run that are in volumes and in memory. */
 export async function* inMemory({ stack }: Pick<Scope, 'stack'>): AsyncGenerator<Sample> {

@@ -21,7 +21,7 @@ export interface Scope {
   /** Arguments and environments of processes that lived while a command ran. */
   readonly processes: readonly string[];
   /** Answers of everything that speaks HTTP. */
-  answers(): AsyncIterable<Sample>;
+  readonly answers: readonly Sample[];
   /** What Dremio and the official MCP server got. */
   requests(): AsyncIterable<Sample>;
 }
@@ -37,6 +37,6 @@ export const quietScope = ({ stack, folder, project }: StackFiles): Omit<Scope, 
   temporary: tmpdir(),
   said: [],
   processes: [],
-  async *answers() {},
+  answers: [],
   async *requests() {},
 });
