@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +27,9 @@ import {
   metricsOf,
   type TestStack,
 } from '../helpers/stack.ts';
+import { dremioMadeAnew } from './dev/dremio-made-anew.ts';
+import { end, life } from './dev/life.ts';
+import { network } from './dev/network.ts';
 
 const TOOLS = [
   'GetDescriptionOfTableOrSchema',
@@ -98,17 +100,6 @@ describe('the dev stack, deployed for real', () => {
     assert.equal((await post({})).status, 401);
     assert.equal((await post({ authorization: 'Bearer wrong' })).status, 401);
     assert.equal((await post({ ...key, origin: 'https://evil.example' })).status, 403);
-  });
-
-  it('publishes the MCP port alone, on 127.0.0.1', async () => {
-    const bindings: string[] = [];
-    for (const component of SERVICES) {
-      const { NetworkSettings } = await docker.getContainer(container(component)).inspect();
-      for (const [port, hosts] of Object.entries(NetworkSettings.Ports))
-        for (const host of hosts ?? [])
-          bindings.push(`${component} ${port} ${host.HostIp}:${host.HostPort}`);
-    }
-    assert.deepEqual(bindings, [`proxy 8080/tcp 127.0.0.1:${stack.port}`]);
   });
 
   it('confines every service: user, read-only root, capabilities, privileges, swap, log rotation', async () => {
@@ -271,19 +262,6 @@ describe('the dev stack, deployed for real', () => {
       assert.equal(now.StartedAt, before.StartedAt, 'the proxy stayed up');
     });
 
-  it('touches nothing at a second up', async () => {
-    const started = async () =>
-      Promise.all(
-        SERVICES.map(async (name) => {
-          const { Id, State } = await docker.getContainer(container(name)).inspect();
-          return [name, Id, State.StartedAt];
-        }),
-      );
-    const before = await started();
-    await stack.up();
-    assert.deepEqual(await started(), before);
-  });
-
   it('S11: offers the tools that are pinned, and up warns in words where others are', async (t) => {
     const words = ['--stack', stack.name];
     const up = async (directory = repository) => {
@@ -335,53 +313,9 @@ describe('the dev stack, deployed for real', () => {
     assert.equal((await pin('--check')).code, 0);
   });
 
-  it('makes again what was removed by hand', async () => {
-    await docker.getContainer(container('proxy')).remove({ force: true });
-    await stack.up();
-    const client = await connect(stack.url, stack.key);
-    const run = await sqlRunner(client);
-    assert.deepEqual((await run('SELECT 1 AS one')).rows, [{ one: 1 }]);
-    await client.close();
-  });
-
-  it('takes a next key beside the current one and drops the old one, with no failed call and no restart', async () => {
-    const next = randomBytes(24).toString('hex');
-    const setKeys = (keys: unknown) =>
-      lakehouseOk(
-        ['up', '--stack', stack.name, '--engine', 'local', '--set-secret', 'mcpKeys', '--json'],
-        { input: `${JSON.stringify(keys)}\n` },
-      );
-    const status = async (key: string) => {
-      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-      const answer = await fetch(stack.url, {
-        method: 'POST',
-        headers: { ...headers, accept: 'application/json, text/event-stream' },
-        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
-      });
-      await answer.body?.cancel();
-      return answer.status;
-    };
-    const proxy = async () => {
-      const { Id, State } = await docker.getContainer(container('proxy')).inspect();
-      return [Id, State.StartedAt];
-    };
-    const before = await proxy();
-    assert.equal(await status(next), 401);
-    const [{ failures }, { stdout, stderr }] = await Promise.all([
-      steadyQueries(stack, { everyMs: 100, durationMs: 10_000 }),
-      setKeys({ default: [stack.key, next] }),
-    ]);
-    assert.deepEqual(failures, []);
-    assert.notEqual(await status(next), 401);
-    assert.notEqual(await status(stack.key), 401);
-    await setKeys({ default: next });
-    assert.equal(await status(stack.key), 401);
-    assert.notEqual(await status(next), 401);
-    assert.deepEqual(await proxy(), before);
-    const details = await docker.getContainer(container('proxy-live-secrets')).inspect();
-    const said = [stdout, stderr, JSON.stringify(details), await logsOf(container('proxy'))];
-    assert.ok(!said.join().includes(next), 'the key is shown');
-  });
+  network(() => stack);
+  dremioMadeAnew(() => stack);
+  life(() => stack);
 
   it('S4 shows no secret at any level of its log, after all that', async () => {
     const files = stackFiles(repository, stack.name);
@@ -401,20 +335,5 @@ describe('the dev stack, deployed for real', () => {
     assert.match(await logsOf(container('demo')), /"level":"debug"/, 'there was more to say');
   });
 
-  it('leaves no container, network or volume behind, and comes up again', async () => {
-    await lakehouseOk(['down', '--stack', stack.name, '--delete-data', '--yes']);
-    const filters = { label: [`lakehouse.stack=${stack.name}`] };
-    assert.deepEqual(await docker.listContainers({ all: true, filters }), []);
-    assert.deepEqual(await docker.listNetworks({ filters }), []);
-    assert.deepEqual((await docker.listVolumes({ filters })).Volumes ?? [], []);
-
-    const { stdout } = await stack.up(
-      '--set',
-      'demo=true',
-      '--set',
-      `mcpPort=${stack.port}`,
-      '--json',
-    );
-    assert.match(stdout, /3833/, 'the new stack has answered a query');
-  });
+  end(() => stack);
 });

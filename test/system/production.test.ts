@@ -5,6 +5,7 @@ import { calls } from './production/calls.ts';
 import { canary } from './production/canary.ts';
 import { faults } from './production/faults.ts';
 import { hardening } from './production/hardening.ts';
+import { network } from './production/network.ts';
 import { rotations } from './production/rotations.ts';
 import type { ProductionScene } from './production/scene.ts';
 
@@ -24,6 +25,7 @@ describe('the production stack on one Swarm node', { skip }, () => {
 
   calls(() => scene);
   hardening(() => scene);
+  network(() => scene);
   rotations(() => scene, { sessionSecret: false });
   faults(() => scene, { rounds: 5, kinds: 5, awayMs: 45_000, seed: SEED });
   // Last: it looks at what all the others have left behind, and takes the stack down.
