@@ -48,9 +48,17 @@ export const network = (scene: Scene) =>
         `edge 8080 host ${httpPort}`,
         `edge 8443 host ${httpsPort}`,
       ]);
+      const bindings: string[] = [];
       for (const { Id, Labels } of await docker.listContainers({ filters })) {
         const { HostConfig } = await docker.getContainer(Id).inspect();
-        assert.deepEqual(HostConfig.PortBindings ?? {}, {}, Labels['lakehouse.component']);
+        const bound = (HostConfig.PortBindings ?? {}) as Record<string, { HostPort: string }[]>;
+        for (const [inside, outside] of Object.entries(bound))
+          for (const { HostPort } of outside)
+            bindings.push(`${Labels['lakehouse.component']} ${inside} ${HostPort}`);
       }
+      assert.deepEqual(bindings.sort(), [
+        `edge 8080/tcp ${httpPort}`,
+        `edge 8443/tcp ${httpsPort}`,
+      ]);
     });
   });
