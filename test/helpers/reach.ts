@@ -4,7 +4,7 @@
  */
 import { placeOutside } from './reach-outside.ts';
 import { openPlaces, type Place } from './reach-places.ts';
-import { attempt, lookUp, type Socket } from './reach-probe.ts';
+import { attemptTwice, lookUp, type Socket } from './reach-probe.ts';
 import { MACHINE, type Matrix, NOTHING, OUTSIDE, YES } from './reach-table.ts';
 
 export interface Reach {
@@ -33,7 +33,7 @@ export async function measureReach(stackName: string): Promise<Reach> {
       const others = all.filter((place) => place !== from);
       const [cells, out, names] = await Promise.all([
         reachedFrom(from, others),
-        outside && from !== machine ? attempt(from.run, [outside]) : [],
+        outside && from !== machine ? attemptTwice(from.run, [outside]) : [],
         namedFrom(from, others),
       ]);
       const way = out.map((answer): [string, string] => [OUTSIDE, answer === null ? NOTHING : YES]);
@@ -67,7 +67,7 @@ async function reachedFrom(from: Place, others: readonly Place[]): Promise<[stri
       })),
     ]),
   );
-  const answers = await attempt(
+  const answers = await attemptTwice(
     from.run,
     tries.map(({ socket }) => socket),
   );
