@@ -1,7 +1,7 @@
 import { docker } from './stack.ts';
 import { noSwarm } from './swarm.ts';
 
-/** Names with ids of what an engine has of a stack. */
+/** Names, with ids where there are such, of what an engine has of a stack. */
 export type Belongings = Readonly<
   Record<'containers' | 'networks' | 'volumes' | 'secrets' | 'services', readonly string[]>
 >;
@@ -9,8 +9,8 @@ export type Belongings = Readonly<
 interface Thing {
   readonly name: string | undefined;
   readonly labels: Readonly<Record<string, string>> | null | undefined;
-  /** Another than before when it was made anew. */
-  readonly id: string | undefined;
+  /** Another than before when it was made anew. A volume has none: its CreatedAt is when its folder last changed. */
+  readonly id?: string | undefined;
 }
 
 interface WithSpec {
@@ -32,7 +32,7 @@ export async function belongingsOf(stack: string): Promise<Belongings> {
         ({ name, labels }) =>
           name?.startsWith(`lakehouse-${stack}-`) || labels?.['lakehouse.stack'] === stack,
       )
-      .map(({ name, id }) => `${name} ${id}`)
+      .map(({ name, id }) => (id === undefined ? `${name}` : `${name} ${id}`))
       .sort();
   const [containers, networks, { Volumes }] = await Promise.all([
     docker.listContainers({ all: true }),
@@ -51,13 +51,7 @@ export async function belongingsOf(stack: string): Promise<Belongings> {
       })),
     ),
     networks: own(networks.map(({ Id: id, Name: name, Labels: labels }) => ({ name, labels, id }))),
-    volumes: own(
-      (Volumes ?? []).map(({ CreatedAt: id, Name: name, Labels: labels }) => ({
-        name,
-        labels,
-        id,
-      })),
-    ),
+    volumes: own((Volumes ?? []).map(({ Name: name, Labels: labels }) => ({ name, labels }))),
     secrets: own((secrets as readonly WithSpec[]).map(thing)),
     services: own((services as readonly WithSpec[]).map(thing)),
   };
@@ -66,5 +60,4 @@ export async function belongingsOf(stack: string): Promise<Belongings> {
 interface VolumeSeen {
   readonly Name: string;
   readonly Labels: Readonly<Record<string, string>> | null;
-  readonly CreatedAt?: string;
 }
