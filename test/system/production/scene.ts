@@ -45,11 +45,21 @@ export async function taskIds(scene: ProductionScene, components = COMPONENTS): 
     .sort();
 }
 
-/** Waits until a component has all its tasks, healthy. */
+interface UpdateStatus {
+  readonly State: string;
+}
+
+/** What an update is in while the Swarm still watches its tasks: one that ends then counts as a failed update. */
+const UNDER_WAY = new Set(['updating', 'rollback_started']);
+
+/** Waits until a component has all its tasks, healthy, and no update of it is under way. */
 export async function whole(scene: ProductionScene, component: Component): Promise<void> {
   await eventually(
     `${component} is whole`,
     async () => {
+      const service = await docker.getService(serviceName(scene, component)).inspect();
+      if (UNDER_WAY.has((service as { UpdateStatus?: UpdateStatus }).UpdateStatus?.State ?? ''))
+        return false;
       const found = await tasks(scene, component);
       const running = found.filter(({ Status }) => Status.State === 'running');
       return found.length === WHOLE[component] && running.length === found.length;
