@@ -1,7 +1,7 @@
 /** A stack as services of a Docker Swarm, seen from one of its managers. */
 import type Docker from 'dockerode';
 import { statusOf } from '../../local/engine-error.ts';
-import { tagsOf } from './containers.ts';
+import { readContainerLog, tagsOf } from './containers.ts';
 import { logQuery, merged, readLines, type TimedLine } from './log-stream.ts';
 import type { LoggedLine, LogRequest, Running, RunningStack } from './running.ts';
 import {
@@ -13,6 +13,9 @@ import {
   servicesOf,
   type TaskAnswer,
 } from './swarm-facts.ts';
+
+/** For the log of a task on another node. */
+const OTHER_NODE_MS = 30_000;
 
 export class SwarmStack implements RunningStack {
   readonly platform = 'swarm';
@@ -35,25 +38,65 @@ export class SwarmStack implements RunningStack {
     return { instances, swarm: { services: servicesOf(answers), nodes: nodesOf(answers) } };
   }
 
-  /** The manager gathers the logs of a service's tasks from all nodes. */
   async readLogs(request: LogRequest, onLine: (line: LoggedLine) => void): Promise<void> {
-    const { services, tasks } = await this.#ask();
-    const names = new Map(tasks.map(({ ID, Slot }) => [ID, Slot === undefined ? '' : `.${Slot}`]));
+    const { services, tasks, self } = await this.#ask();
     const readers = services.flatMap(({ ID, Spec }) => {
       const component = Spec?.Labels?.['lakehouse.component'] ?? '?';
       if (request.component !== undefined && component !== request.component) return [];
-      return [
-        async (take: (line: LoggedLine) => void) => {
-          const query = { ...logQuery(request), details: true };
-          const answer = await this.docker.getService(ID).logs(query);
-          await readLines(this.docker, answer as Buffer | NodeJS.ReadableStream, (line) => {
-            const { task, ...rest } = taskLine(line);
-            take({ ...rest, component, source: `${component}${names.get(task) ?? ''}` });
-          });
-        },
-      ];
+      const own = tasks.filter(({ ServiceID }) => ServiceID === ID);
+      const sources = new Map(own.map((task) => [task.ID, sourceOf(component, task)]));
+      const read = (task: TaskAnswer) => (take: (line: LoggedLine) => void) =>
+        this.#readTask(task, { ...request, self }, (line) =>
+          take({ ...line, component, source: sourceOf(component, task) }),
+        );
+      return request.follow
+        ? [
+            (take: (line: LoggedLine) => void) =>
+              this.#follow(ID, request, ({ task, ...line }) =>
+                take({ ...line, component, source: sources.get(task) ?? component }),
+              ),
+          ]
+        : own.map(read);
     });
     await merged(request.follow, readers, onLine);
+  }
+
+  /** The manager gathers the logs of a service's tasks from all nodes, those that begin later among them. */
+  async #follow(
+    service: string,
+    request: LogRequest,
+    onLine: (line: ReturnType<typeof taskLine>) => void,
+  ): Promise<void> {
+    const query = { ...logQuery(request), details: true };
+    const answer = await this.docker.getService(service).logs(query);
+    await readLines(this.docker, answer as Buffer | NodeJS.ReadableStream, (line) =>
+      onLine(taskLine(line)),
+    );
+  }
+
+  /**
+   * What a task has logged so far. The manager's answer for a whole service does not always end (Docker 20.10), so this
+   * node's tasks are asked of their containers, and another node has its time.
+   */
+  async #readTask(
+    { ID, NodeID, Status }: TaskAnswer,
+    request: LogRequest & { readonly self: string },
+    onLine: (line: TimedLine) => void,
+  ): Promise<void> {
+    const container = Status.ContainerStatus?.ContainerID;
+    if (!container) return;
+    try {
+      if (NodeID === request.self)
+        return await readContainerLog(this.docker, container, request, onLine);
+      const abortSignal = AbortSignal.timeout(OTHER_NODE_MS);
+      // dockerode has it, its types do not.
+      const task = this.docker.getTask(ID) as unknown as { logs(options: object): Promise<Buffer> };
+      const answer = await task.logs({ ...logQuery(request), abortSignal });
+      await readLines(this.docker, answer, onLine);
+    } catch (error) {
+      // The engine has forgotten a container that ended.
+      if (statusOf(error) !== 404) throw error;
+    }
   }
 
   async #ask(): Promise<SwarmAnswers> {
@@ -73,6 +116,9 @@ export class SwarmStack implements RunningStack {
     };
   }
 }
+
+const sourceOf = (component: string, { Slot }: TaskAnswer) =>
+  Slot === undefined ? component : `${component}.${Slot}`;
 
 /** Services of a stack by label; none where the engine is no manager of a Swarm. */
 export async function stackServices(docker: Docker, stack: string): Promise<ServiceAnswer[]> {
