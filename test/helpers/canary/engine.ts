@@ -1,4 +1,5 @@
 /** What the engine says of a stack to whoever may ask it: logs, the audit in them, and inspect data of everything. */
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { orMissing } from '../../../local/engine-error.ts';
 import { ownImages } from '../../../scripts/sbom/own-images.ts';
@@ -8,6 +9,7 @@ import { containersOf } from './containers.ts';
 import type { Scope } from './scope.ts';
 import type { Sample, Surface } from './search.ts';
 
+const QUIET_MS = 2_000;
 const BOTH = { stdout: true, stderr: true } as const;
 
 /** The logs, and once more the lines of the audit: to see that there are any. */
@@ -19,13 +21,27 @@ export async function* logs({ stack }: Scope): AsyncGenerator<Sample> {
     yield { surface: 'audit', where: `audit of container ${name}`, content: auditOf(content) };
   }
   for (const { ID, Spec } of await stackServices(docker, stack)) {
-    const content = (await docker.getService(ID).logs({ ...BOTH, details: true })) as unknown;
+    const stream = await docker.getService(ID).logs({ ...BOTH, details: true, follow: true });
     yield {
       surface: 'logs',
       where: `logs of service ${Spec?.Name ?? ID}`,
-      // Not followed, it comes as a whole, which the types do not foresee.
-      content: content as Buffer,
+      content: untilQuiet(stream as unknown as Readable),
     };
+  }
+}
+
+/** Until nothing more comes for a while: the manager's answer that is not followed does not always end (Docker 20.10). */
+async function* untilQuiet(stream: Readable): AsyncGenerator<Buffer> {
+  const watch = () => setTimeout(() => stream.destroy(), QUIET_MS);
+  let timer = watch();
+  try {
+    for await (const chunk of stream) {
+      clearTimeout(timer);
+      yield chunk;
+      timer = watch();
+    }
+  } catch (error) {
+    if (!stream.destroyed) throw error;
   }
 }
 
